@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * guestram run: options and the VMM's own command line become a request, plan/ decides, run/ does.
+ * What a person reads goes to standard error when standard output is the VMM's.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/progress.h"
+#include "base/size.h"
+#include "base/util.h"
+#include "cli/ledger_open.h"
+#include "cli/run_record.h"
+#include "guest/cloud_hypervisor.h"
+#include "run/run.h"
+#include "run/spawn.h"
+
+struct run_input {
+	struct gr_request own;    /* when the VMM's command line does not say it */
+	struct gr_ch ch;
+	struct gr_request *request;
+	struct gr_qemu *qemu;
+	struct gr_host *host;
+	struct gr_plan *plan;
+	char name[GR_LEASE_NAME_MAX + 1];
+	struct gr_progress progress;
+	const char *progress_what;
+};
+
+static void show_progress(void *data, const char *what, uint64_t done, uint64_t total)
+{
+	struct run_input *input = data;
+
+	if (input->progress_what != what) {
+		gr_progress_end(&input->progress);
+		gr_progress_start(&input->progress, what);
+		input->progress_what = what;
+	}
+	gr_progress_step(&input->progress, done, total);
+	if (done >= total)
+		gr_progress_end(&input->progress);
+}
+
+static void say(void *data, const char *line)
+{
+	struct run_input *input = data;
+
+	gr_progress_end(&input->progress);
+	fprintf(stderr, "guestram: %s\n", line);
+}
+
+/* A name for the lease: what was said, or the VM's own made fit, or one by pid. */
+static int choose_name(struct gr_cli *cli, const struct gr_args *args, struct run_input *input)
+{
+	const char *name = gr_arg(args, "name");
+	size_t n = 0;
+
+	if (name) {
+		int r = gr_lease_name_check(name, &cli->err);
+
+		if (r >= 0)
+			snprintf(input->name, sizeof(input->name), "%s", name);
+		return r;
+	}
+	for (const char *p = input->request->name; p && *p && n < GR_LEASE_NAME_MAX; p++) {
+		bool fits = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+			    (*p >= '0' && *p <= '9') || *p == '_' || *p == '-' ||
+			    (*p == '.' && n > 0);
+
+		input->name[n++] = fits ? *p : '_';
+	}
+	input->name[n] = '\0';
+	if (!n)
+		snprintf(input->name, sizeof(input->name), "run-%d", (int)getpid());
+	return 0;
+}
+
+static bool given_trait(const struct gr_args *args, const char *name)
+{
+	return gr_arg(args, name) != NULL;
+}
+
+/* What the options say on top of the VMM's own command line. */
+static int merge_options(struct gr_cli *cli, const struct gr_args *args, struct gr_request *request)
+{
+	const char *backing = gr_arg(args, "backing"), *size = gr_arg(args, "page-size"),
+		   *nodes = gr_arg(args, "node"), *goal = gr_arg(args, "goal");
+	_cleanup_list_ struct gr_list list = { 0 };
+	uint64_t bytes = 0;
+	int r = 0;
+
+	if (backing)
+		r = gr_backing_parse(backing, &request->backing, &cli->err);
+	if (r >= 0 && goal)
+		r = gr_goal_parse(goal, &request->goal, &cli->err);
+	if (r >= 0 && size)
+		r = gr_parse_size(size, GR_MIB, &bytes, &cli->err);
+	if (r >= 0 && nodes)
+		r = gr_list_parse(nodes, &list, &cli->err);
+	if (r < 0)
+		return r;
+	if (size && !bytes)
+		return gr_cli_usage(cli, "a page size of 0 is none");
+	for (size_t i = 0; i < request->need_count; i++) {
+		struct gr_need *need = &request->needs[i];
+
+		if (size)
+			need->page_size_bytes = bytes;
+		if (nodes && !need->host_nodes.count) {
+			if (gr_list_copy(&list, &need->host_nodes) < 0)
+				return gr_error_nomem(&cli->err);
+			need->policy = GR_POLICY_BIND;
+		}
+	}
+	request->passthrough |= given_trait(args, "passthrough");
+	request->shared |= given_trait(args, "shared");
+	request->memory_hotplug |= given_trait(args, "hotplug");
+	request->balloon |= given_trait(args, "balloon");
+	request->ksm |= given_trait(args, "ksm");
+	request->migration |= given_trait(args, "migration");
+	request->locked |= given_trait(args, "locked");
+	return 0;
+}
+
+static int refuse_daemon(struct gr_cli *cli)
+{
+	int r = gr_cli_usage(cli, "with -daemonize QEMU leaves its parent, and nobody could tell "
+				  "when it ends");
+
+	gr_error_hint(&cli->err, "leave it out: run guestram itself in the background (&, systemd-run)");
+	return r;
+}
+
+static int read_qemu(struct gr_cli *cli, const struct gr_args *args, struct run_input *input)
+{
+	uint64_t bytes;
+	int r = gr_qemu_parse(args->rest, &input->qemu, &cli->err);
+
+	if (r < 0)
+		return r;
+	if (input->qemu->daemonize)
+		return refuse_daemon(cli);
+	input->request = &input->qemu->request;
+	/* -m before the "--": the memory, unless QEMU's own line says one. */
+	if (gr_arg(args, "memory")) {
+		r = gr_parse_size(gr_arg(args, "memory"), GR_MIB, &bytes, &cli->err);
+		if (r < 0)
+			return r;
+		if (input->qemu->memory_given ? bytes != gr_request_bytes(input->request) : true)
+			return gr_cli_usage(cli, "the memory of a QEMU guest is said once, by -m "
+						 "after the --");
+	}
+	return 0;
+}
+
+/* Another VMM: it takes the pages from the pool itself, we see to it that they are there. */
+static int read_other(struct gr_cli *cli, const struct gr_args *args, struct run_input *input)
+{
+	int r;
+
+	if (!gr_arg(args, "memory") && gr_ch_is(args->rest[0])) {
+		r = gr_ch_parse(args->rest, &input->ch, &cli->err);
+		input->request = &input->ch.request;
+		return r;
+	}
+	input->request = &input->own;
+	r = gr_cli_request(cli, args, &input->own);
+	if (r < 0)
+		gr_error_hint(&cli->err, "%s's own options are unknown to guestram: say its memory "
+					 "with -m SIZE before the --", args->rest[0]);
+	return r;
+}
+
+static int read_input(struct gr_cli *cli, const struct gr_args *args, struct run_input *input)
+{
+	int r;
+
+	if (args->word_count && !args->rest)
+		return gr_cli_usage(cli, "the VMM's command line follows after --");
+	if (args->word_count)
+		return gr_cli_usage(cli, "'%.64s' is no option", args->words[0]);
+	if (args->rest && !args->rest[0])
+		return gr_cli_usage(cli, "nothing follows the --");
+	if (!args->rest) {
+		input->request = &input->own;
+		r = gr_cli_request(cli, args, &input->own);
+	} else if (gr_qemu_is(args->rest[0])) {
+		r = read_qemu(cli, args, input);
+	} else {
+		r = read_other(cli, args, input);
+	}
+	if (r >= 0)
+		r = merge_options(cli, args, input->request);
+	if (r >= 0)
+		r = choose_name(cli, args, input);
+	return r;
+}
+
+static int make_plan(struct gr_cli *cli, struct run_input *input, const struct gr_floor *floor)
+{
+	int r = gr_host_read(cli->root, GR_READ_POOLS | GR_READ_THP | GR_READ_CGROUPS |
+			     GR_READ_FEATURES, &input->host, &cli->err);
+
+	if (r >= 0 && input->qemu) {
+		if (gr_qemu_default_page_size(input->qemu, input->host->default_page_size_bytes) < 0)
+			return gr_error_nomem(&cli->err);
+		r = gr_notes_error(&input->qemu->notes, &cli->err);
+	} else if (r >= 0 && input->request == &input->ch.request) {
+		if (gr_ch_default_page_size(&input->ch, input->host->default_page_size_bytes) < 0)
+			return gr_error_nomem(&cli->err);
+		r = gr_notes_error(&input->ch.notes, &cli->err);
+	}
+	if (r >= 0)
+		r = gr_plan_make(input->request, input->host, floor, &input->plan, &cli->err);
+	if (r >= 0)
+		r = gr_plan_error(input->plan, &cli->err);
+	if (r >= 0)
+		r = gr_plan_check_aligned(input->plan, input->request, &cli->err);
+	return r;
+}
+
+static int print_command(struct gr_cli *cli, const struct gr_run_options *options)
+{
+	_cleanup_argv_ char **argv = NULL;
+	_cleanup_free_ char *text = NULL;
+	json_object *doc, *words;
+	int r;
+
+	if (!options->qemu && !options->argv)
+		return gr_cli_usage(cli, "--print needs a VMM's command line after --");
+	r = gr_run_command(options, &argv, &cli->err);
+	if (r < 0)
+		return r;
+	if (gr_argv_print(argv, &text) < 0)
+		return gr_error_nomem(&cli->err);
+	doc = gr_rec_new("run");
+	gr_rec_str(doc, "command", text);
+	words = gr_rec_array(doc, "argv");
+	for (size_t i = 0; argv[i]; i++)
+		gr_rec_item_str(words, argv[i]);
+	if (cli->mode == GR_MODE_TABLE)
+		puts(text); /* to be pasted: not wrapped */
+	else
+		r = gr_cli_print(cli, doc, NULL, 0);
+	json_object_put(doc);
+	return r;
+}
+
+static int run_it(struct gr_cli *cli, const struct gr_args *args, struct run_input *input,
+		  struct gr_run_options *options)
+{
+	struct gr_run_report report;
+	FILE *out = args->rest && cli->mode == GR_MODE_TABLE ? stderr : stdout;
+	int r, printed;
+
+	if (args->rest) {
+		r = gr_program_check(args->rest[0], &cli->err);
+		if (r < 0)
+			return r;
+	}
+	options->interrupted = gr_cli_catch_signals();
+	r = gr_run(options, &report, &cli->err);
+	gr_progress_end(&input->progress);
+	if (r >= 0) {
+		printed = gr_run_record_print(out, cli, options, &report);
+		if (printed < 0)
+			r = printed;
+		else if (report.exit_status)
+			r = report.exit_status;
+		else
+			r = report.judged && !report.verdict.kept ? GR_CLASS_NO : 0;
+	}
+	gr_run_report_done(&report);
+	return r;
+}
+
+static int parse_run_options(struct gr_cli *cli, const struct gr_args *args,
+			     struct gr_run_options *options)
+{
+	const char *populate = gr_arg(args, "populate"), *threads = gr_arg(args, "threads");
+	uint64_t number;
+	int r = 0;
+
+	if (populate)
+		r = gr_populate_parse(populate, &options->populate, &cli->err);
+	if (r >= 0)
+		r = gr_cli_floor(cli, args, &options->floor);
+	if (r >= 0 && threads) {
+		if (gr_parse_u64(threads, &number) < 0 || !number || number > 1024)
+			return gr_cli_usage(cli, "'%.32s' is no number of threads (1 to 1024)",
+					    threads);
+		options->threads = (unsigned int)number;
+	}
+	options->user = gr_arg(args, "user");
+	return r;
+}
+
+static int run(struct gr_cli *cli, const struct gr_args *args)
+{
+	struct run_input input = { 0 };
+	struct gr_run_options options = {
+		.root = cli->root,
+		.lock_wait_ns = GR_CLI_LOCK_WAIT_NS,
+		.stdout_is_ours = cli->mode == GR_MODE_JSON,
+		.progress = show_progress, .progress_data = &input,
+		.say = say, .say_data = &input,
+	};
+	int r = parse_run_options(cli, args, &options);
+
+	if (r >= 0)
+		r = read_input(cli, args, &input);
+	if (r >= 0)
+		r = make_plan(cli, &input, &options.floor);
+	if (r >= 0) {
+		options.host = input.host;
+		options.request = input.request;
+		options.plan = input.plan;
+		options.name = input.name;
+		options.qemu = input.qemu;
+		options.argv = input.qemu ? NULL : args->rest;
+		r = gr_arg(args, "print") ? print_command(cli, &options) :
+					    run_it(cli, args, &input, &options);
+	}
+	gr_plan_free(input.plan);
+	gr_host_free(input.host);
+	gr_qemu_free(input.qemu);
+	gr_request_done(&input.own);
+	gr_ch_done(&input.ch);
+	return r;
+}
+
+const struct gr_command gr_cmd_run = {
+	.name = "run",
+	.summary = "Start a VM on the memory it asked for, prove it, give it back",
+	.synopsis = "[options] [-- VMM ARGS]",
+	.about = "QEMU's own memory options are read and its backing filled in. Without a VMM a built-in\n"
+		 "micro-VM of -m SIZE runs, which touches all of its memory. The exit status is the VMM's.",
+	GR_OPTIONS(GR_OPTION_MEMORY, GR_OPTION_BACKING, GR_OPTION_PAGE_SIZE, GR_OPTION_NODE,
+		   GR_OPTION_GOAL,
+		   { "populate", 0, "WHEN", "before, background or lazy (default: what is safe)" },
+		   { "threads", 0, "N", "threads that populate (default: the CPUs of the node)" },
+		   { "name", 0, "NAME", "of the lease (default: the VM's name)" },
+		   { "user", 0, "NAME", "run the VMM as this user (default under sudo: yourself)" },
+		   { "print", 0, NULL, "show the command line that would run, and do nothing" },
+		   GR_OPTION_KEEP_FREE, GR_OPTIONS_TRAITS),
+	.takes_rest = true,
+	.run = run,
+};

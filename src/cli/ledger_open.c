@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Shared by reserve, release, list, recover and run: see the header.
+ */
+#include "cli/ledger_open.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static volatile int caught_signal;
+
+static void on_signal(int number)
+{
+	caught_signal = number;
+}
+
+const volatile int *gr_cli_catch_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+
+	/* No SA_RESTART: a long write to a pool ends early, and the roll-back starts. */
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	return &caught_signal;
+}
+
+int gr_cli_ledger(struct gr_cli *cli, struct gr_ledger **ret)
+{
+	struct gr_recovery recovery = { 0 };
+	struct gr_ledger *ledger;
+	int r = gr_ledger_open(cli->root, false, GR_CLI_LOCK_WAIT_NS, &ledger, &cli->err);
+
+	if (r < 0)
+		return r;
+	r = gr_recover(ledger, &recovery, &cli->err);
+	if (r < 0) {
+		gr_ledger_close(ledger);
+		return r;
+	}
+	for (size_t i = 0; i < recovery.count; i++)
+		fprintf(stderr, "guestram: %s\n", recovery.actions[i]);
+	gr_recovery_done(&recovery);
+	*ret = ledger;
+	return 0;
+}
+
+void gr_cli_lease_record(json_object *obj, const struct gr_lease *lease)
+{
+	json_object *grants;
+
+	gr_rec_str(obj, "name", lease->name);
+	gr_rec_str(obj, "state", gr_lease_state_name(lease->state));
+	if (lease->owner_pid)
+		gr_rec_int(obj, "owner_pid", lease->owner_pid);
+	else
+		gr_rec_null(obj, "owner_pid");
+	gr_rec_int(obj, "since", lease->since);
+	grants = gr_rec_array(obj, "grants");
+	for (size_t i = 0; i < lease->grant_count; i++) {
+		json_object *item = gr_rec_item(grants);
+
+		if (lease->grants[i].node < 0)
+			gr_rec_null(item, "node");
+		else
+			gr_rec_int(item, "node", lease->grants[i].node);
+		gr_rec_u64(item, "page_size_bytes", lease->grants[i].page_size_bytes);
+		gr_rec_u64(item, "pages", lease->grants[i].pages);
+	}
+}
+
+void gr_cli_rungs_record(json_object *doc, const struct gr_reserve_report *report)
+{
+	json_object *rungs = gr_rec_array(doc, "rungs"), *notes;
+
+	for (size_t i = 0; i < report->count; i++) {
+		const struct gr_rung *rung = &report->rungs[i];
+		json_object *item = gr_rec_item(rungs);
+
+		gr_rec_str(item, "name", rung->name);
+		if (rung->node < 0)
+			gr_rec_null(item, "node");
+		else
+			gr_rec_int(item, "node", rung->node);
+		gr_rec_u64(item, "page_size_bytes", rung->page_size_bytes);
+		gr_rec_u64(item, "pages_before", rung->pages_before);
+		gr_rec_u64(item, "pages_after", rung->pages_after);
+		gr_rec_u64(item, "elapsed_ns", rung->elapsed_ns);
+		gr_rec_u64(item, "cache_lost_bytes", rung->cache_lost_bytes);
+		gr_rec_u64(item, "swapped_bytes", rung->swapped_bytes);
+	}
+	gr_rec_u64(doc, "short_pages", report->short_pages);
+	notes = gr_rec_array(doc, "notes");
+	for (size_t i = 0; i < report->note_count; i++)
+		gr_rec_item_str(notes, report->notes[i]);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the verbs that change pools have in common: the open ledger with dead leases put right, the
+ * words for what was recovered, the record of a lease, and the two signals that end a wait.
+ */
+#ifndef GR_CLI_LEDGER_OPEN_H
+#define GR_CLI_LEDGER_OPEN_H
+
+#include "cli/cli.h"
+#include "lease/lease.h"
+
+#define GR_CLI_LOCK_WAIT_NS (UINT64_C(60) * 1000000000)
+
+/** gr_cli_ledger - open and lock the ledger, recover, tell on stderr what was put right. */
+int gr_cli_ledger(struct gr_cli *cli, struct gr_ledger **ret);
+
+/** gr_cli_lease_record - a lease as lists and reports show it. */
+void gr_cli_lease_record(json_object *obj, const struct gr_lease *lease);
+void gr_cli_rungs_record(json_object *doc, const struct gr_reserve_report *report);
+
+/** gr_cli_catch_signals - SIGINT and SIGTERM only set a variable from now on. */
+const volatile int *gr_cli_catch_signals(void);
+
+#endif

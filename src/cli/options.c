@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Parsing by table, through getopt_long, so that --size=1 and --size 1, -m8G and -m 8G, and
+ * unambiguous beginnings work as everywhere. Words may stand between options, except for commands
+ * that stop at the first word.
+ */
+#include "cli/options.h"
+
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+
+static const struct gr_option common_options[] = {
+	{ "json", 0, NULL, "one JSON document on standard output" },
+	{ "root", 0, "DIR", "read DIR/proc, DIR/sys ... instead of the host's" },
+	{ "help", 'h', NULL, "this text" },
+};
+
+const char *gr_arg_nth(const struct gr_args *args, const char *name, size_t n)
+{
+	for (size_t i = 0; i < args->given_count; i++) {
+		if (!strcmp(args->given[i].option->name, name) && n-- == 0)
+			return args->given[i].value;
+	}
+	return NULL;
+}
+
+const char *gr_arg(const struct gr_args *args, const char *name)
+{
+	const char *value = NULL;
+
+	for (size_t i = 0; i < args->given_count; i++) {
+		if (!strcmp(args->given[i].option->name, name))
+			value = args->given[i].value;
+	}
+	return value;
+}
+
+int gr_cli_usage(struct gr_cli *cli, const char *fmt, ...)
+{
+	char text[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return gr_error_set(&cli->err, GR_CLASS_USAGE, EINVAL, "%s", text);
+}
+
+int gr_cli_print(struct gr_cli *cli, json_object *doc, const struct gr_section *sections,
+		 size_t count)
+{
+	return gr_rec_print(stdout, cli->mode, doc, sections, count, &cli->err);
+}
+
+/* The option at @index of the command's table followed by the common ones, or NULL. */
+static const struct gr_option *option_at(const struct gr_command *command, size_t index)
+{
+	if (index < command->option_count)
+		return &command->options[index];
+	index -= command->option_count;
+	return index < GR_ARRAY_SIZE(common_options) ? &common_options[index] : NULL;
+}
+
+static int refuse(const struct gr_command *command, struct gr_cli *cli, const char *what,
+		  const char *word)
+{
+	int r = gr_cli_usage(cli, "%s '%.64s'", what, word);
+
+	gr_error_hint(&cli->err, "`guestram %s --help` lists the options", command->name);
+	return r;
+}
+
+static int take_option(const struct gr_option *option, const char *value, struct gr_cli *cli,
+		       struct gr_args *args)
+{
+	if (option == &common_options[0]) {
+		cli->mode = GR_MODE_JSON;
+		return 0;
+	}
+	if (option == &common_options[1]) {
+		cli->root_dir = value;
+		return 0;
+	}
+	if (option == &common_options[2])
+		return GR_ARGS_HELP;
+	if (gr_grow(&args->given, args->given_count, sizeof(*args->given)) < 0)
+		return gr_error_nomem(&cli->err);
+	args->given[args->given_count].option = option;
+	args->given[args->given_count++].value = value ? value : "";
+	return 0;
+}
+
+/* The two forms of getopt's table, made from ours; val is the index + 256. */
+static void make_tables(const struct gr_command *command, struct option *longs, char *shorts)
+{
+	const struct gr_option *option;
+
+	*shorts++ = command->stops_at_word ? '+' : '-';
+	*shorts++ = ':';
+	for (size_t i = 0; (option = option_at(command, i)); i++) {
+		longs[i] = (struct option){
+			.name = option->name,
+			.has_arg = option->arg ? required_argument : no_argument,
+			.val = (int)i + 256,
+		};
+		if (option->letter) {
+			*shorts++ = option->letter;
+			if (option->arg)
+				*shorts++ = ':';
+		}
+	}
+	*shorts = '\0';
+}
+
+static const struct gr_option *find_letter(const struct gr_command *command, int letter)
+{
+	const struct gr_option *option;
+
+	for (size_t i = 0; (option = option_at(command, i)); i++) {
+		if (option->letter == letter)
+			return option;
+	}
+	return NULL;
+}
+
+static int take_word(char *word, struct gr_cli *cli, struct gr_args *args)
+{
+	if (gr_grow(&args->words, args->word_count, sizeof(*args->words)) < 0)
+		return gr_error_nomem(&cli->err);
+	args->words[args->word_count++] = word;
+	return 0;
+}
+
+/* Everything up to "--"; @argv[0] stands for the program, as getopt wants it. */
+static int parse_own(const struct gr_command *command, int argc, char **argv, struct gr_cli *cli,
+		     struct gr_args *args)
+{
+	size_t n = command->option_count + GR_ARRAY_SIZE(common_options);
+	_cleanup_free_ struct option *longs = calloc(n + 1, sizeof(*longs));
+	_cleanup_free_ char *shorts = calloc(n + 2, 2);
+	int letter, r = 0;
+
+	if (!longs || !shorts)
+		return gr_error_nomem(&cli->err);
+	make_tables(command, longs, shorts);
+	optind = 0; /* glibc: start afresh */
+	while ((letter = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		const struct gr_option *option;
+
+		if (letter == '?')
+			return refuse(command, cli, "there is no option", argv[optind - 1]);
+		if (letter == ':')
+			return refuse(command, cli, "a value is missing after", argv[optind - 1]);
+		if (letter == 1) {
+			r = take_word(optarg, cli, args);
+		} else {
+			option = letter >= 256 ? option_at(command, (size_t)letter - 256) :
+						 find_letter(command, letter);
+			r = take_option(option, optarg, cli, args);
+		}
+		if (r != 0)
+			return r;
+	}
+	for (int i = optind; i < argc && r == 0; i++)
+		r = take_word(argv[i], cli, args);
+	return r;
+}
+
+int gr_args_parse(const struct gr_command *command, int argc, char **argv, struct gr_cli *cli,
+		  struct gr_args *ret)
+{
+	int own = 0, r;
+	_cleanup_free_ char **copy = calloc((size_t)argc + 2, sizeof(*copy));
+
+	if (!copy)
+		return gr_error_nomem(&cli->err);
+	ret->options = command->options;
+	ret->option_count = command->option_count;
+	copy[0] = (char *)command->name;
+	while (own < argc && strcmp(argv[own], "--")) {
+		copy[own + 1] = argv[own];
+		own++;
+	}
+	if (own < argc)
+		ret->rest = argv + own + 1;
+	r = parse_own(command, own + 1, copy, cli, ret);
+	if (r != 0)
+		return r;
+	if (ret->rest && !command->takes_rest)
+		return refuse(command, cli, "nothing may follow", "--");
+	return 0;
+}
+
+void gr_args_help(const struct gr_command *command, FILE *out)
+{
+	const struct gr_option *option;
+
+	fprintf(out, "Usage: guestram %s %s\n\n%s.\n", command->name, command->synopsis,
+		command->summary);
+	if (command->about)
+		fprintf(out, "\n%s\n", command->about);
+	fputs("\nOptions:\n", out);
+	for (size_t i = 0; (option = option_at(command, i)); i++) {
+		char left[40];
+
+		snprintf(left, sizeof(left), "--%s%s%s", option->name, option->arg ? " " : "",
+			 option->arg ? option->arg : "");
+		if (option->letter)
+			fprintf(out, "  -%c, %-20s %s\n", option->letter, left, option->help);
+		else
+			fprintf(out, "      %-20s %s\n", left, option->help);
+	}
+}
+
+void gr_args_done(struct gr_args *args)
+{
+	free(args->given);
+	free(args->words);
+	*args = (struct gr_args){ 0 };
+}

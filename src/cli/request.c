@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The options that describe a VM, turned into a request. Switches are a table of names and the
+ * fields that they set; what is not on the command line keeps its zero.
+ */
+#include <stddef.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "base/util.h"
+#include "cli/cli.h"
+
+static const struct {
+	const char *option;
+	size_t flag; /* offset of a bool in struct gr_request */
+} traits[] = {
+	{ "passthrough", offsetof(struct gr_request, passthrough) },
+	{ "shared", offsetof(struct gr_request, shared) },
+	{ "hotplug", offsetof(struct gr_request, memory_hotplug) },
+	{ "balloon", offsetof(struct gr_request, balloon) },
+	{ "ksm", offsetof(struct gr_request, ksm) },
+	{ "migration", offsetof(struct gr_request, migration) },
+	{ "locked", offsetof(struct gr_request, locked) },
+};
+
+/* A size that is there and not 0; *@ret stays as it is if the option was not given. */
+static int read_size(struct gr_cli *cli, const struct gr_args *args, const char *option,
+		     uint64_t plain_unit, uint64_t *ret)
+{
+	const char *text = gr_arg(args, option);
+	uint64_t bytes;
+	int r;
+
+	if (!text)
+		return 0;
+	r = gr_parse_size(text, plain_unit, &bytes, &cli->err);
+	if (r < 0) {
+		gr_error_prefix(&cli->err, "--%s: ", option);
+		return r;
+	}
+	if (bytes == 0)
+		return gr_cli_usage(cli, "--%s: 0 is too little", option);
+	*ret = bytes;
+	return 0;
+}
+
+static int read_nodes(struct gr_cli *cli, const struct gr_args *args, struct gr_need *need)
+{
+	const char *text = gr_arg(args, "node");
+	int r;
+
+	if (!text)
+		return 0;
+	r = gr_list_parse(text, &need->host_nodes, &cli->err);
+	if (r < 0) {
+		gr_error_prefix(&cli->err, "--node: ");
+		return r;
+	}
+	if (need->host_nodes.count == 0)
+		return gr_cli_usage(cli, "--node: no node is named");
+	need->policy = GR_POLICY_BIND;
+	return 0;
+}
+
+static int read_words(struct gr_cli *cli, const struct gr_args *args, struct gr_request *request)
+{
+	const char *backing = gr_arg(args, "backing"), *goal = gr_arg(args, "goal");
+	int r = 0;
+
+	if (backing)
+		r = gr_backing_parse(backing, &request->backing, &cli->err);
+	if (r >= 0 && goal)
+		r = gr_goal_parse(goal, &request->goal, &cli->err);
+	for (size_t i = 0; i < GR_ARRAY_SIZE(traits); i++) {
+		bool *flag = (bool *)((char *)request + traits[i].flag);
+
+		*flag = gr_arg(args, traits[i].option) != NULL;
+	}
+	return r;
+}
+
+int gr_cli_request(struct gr_cli *cli, const struct gr_args *args, struct gr_request *ret)
+{
+	_cleanup_request_ struct gr_request request = { 0 };
+	struct gr_need *need;
+	int r;
+
+	if (gr_request_add(&request, &need) < 0)
+		return gr_error_nomem(&cli->err);
+	r = read_size(cli, args, "memory", GR_MIB, &need->memory_bytes);
+	if (r >= 0)
+		r = read_size(cli, args, "page-size", 1, &need->page_size_bytes);
+	if (r >= 0)
+		r = read_nodes(cli, args, need);
+	if (r >= 0)
+		r = read_words(cli, args, &request);
+	if (r < 0)
+		return r;
+	need->shared = request.shared;
+	*ret = request;
+	request = (struct gr_request){ 0 };
+	return 0;
+}
+
+int gr_cli_floor(struct gr_cli *cli, const struct gr_args *args, struct gr_floor *ret)
+{
+	struct gr_floor floor = { 0 };
+	int r = read_size(cli, args, "keep-free", GR_MIB, &floor.keep_free_bytes);
+
+	if (r < 0)
+		return r;
+	*ret = floor;
+	return 0;
+}

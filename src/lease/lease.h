@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Leases: pages of the kernel's pools that we added for somebody and owe back. The only folder
+ * that changes pools. A lease is written to /run/guestram/leases/NAME.json before the first write
+ * to a pool and removed after the last, so that a kill at any instruction leaves a file that tells
+ * gr_recover() what to put right. Counts are deltas, per node and size, computed under the lock
+ * from what the kernel says at that moment.
+ */
+#ifndef GR_LEASE_LEASE_H
+#define GR_LEASE_LEASE_H
+
+#include <sys/types.h>
+
+#include "host/host.h"
+#include "plan/plan.h"
+
+#define GR_LEASE_NAME_MAX 128
+#define GR_LEASE_PENDING_NS (UINT64_C(10) * 60 * 1000000000) /* a lease without an owner expires */
+
+enum gr_lease_state {
+	GR_LEASE_RESERVING, /* written before the first pool write */
+	GR_LEASE_PENDING,   /* pages are in the pool, no owner yet; expires */
+	GR_LEASE_HELD,      /* reserved by a person (`guestram reserve`): until released */
+	GR_LEASE_OWNED,     /* a process has them */
+	GR_LEASE_RELEASING, /* being given back */
+	GR_LEASE_SETTLING,  /* promoted pages are being made surplus again, the rest stays */
+	GR_LEASE_OWED,      /* given back as far as possible: what is left is tried again */
+	GR_LEASE_STATE_COUNT
+};
+
+/* What the lease holds on one node at one size. */
+struct gr_lease_grant {
+	int node; /* -1 on a kernel without nodes */
+	uint64_t page_size_bytes;
+	uint64_t pages; /* obtained, owed back */
+	/* Intent. While reserving: most that `pages` can be once the write under way is done. While
+	 * settling: how many promoted pages are being made surplus. Else the same as `pages`. */
+	uint64_t asked_pages;
+	/* Others' surplus pages that a growth of ours made persistent: owed back as surplus. */
+	uint64_t promoted_pages;
+	/* While reserving, releasing or settling: the persistent count at which this pool must end
+	 * when that is undone or done. Meaningless in other states, since others may change the
+	 * pool then: there the deltas above are the truth. */
+	uint64_t goal_pages;
+	/* While releasing: the most surplus pages that the node may have afterwards. */
+	uint64_t goal_surplus_pages;
+};
+
+struct gr_lease {
+	char name[GR_LEASE_NAME_MAX + 1];
+	enum gr_lease_state state;
+	pid_t owner_pid;           /* 0: none */
+	uint64_t owner_start_time; /* with the pid: an identity */
+	pid_t keeper_pid;          /* the guestram that works on it, while it does */
+	uint64_t keeper_start_time;
+	int64_t since;             /* seconds since the epoch, for people */
+	uint64_t expires_ns;       /* CLOCK_BOOTTIME; 0: never */
+	char boot_id[40];
+	struct gr_lease_grant *grants;
+	size_t grant_count;
+};
+
+struct gr_rung { /* one step of the way to the pages: what it bought and what it cost */
+	const char *name; /* "write", "rewrite", "compact" */
+	int node;
+	uint64_t page_size_bytes;
+	uint64_t pages_before, pages_after; /* of the lease's own grant */
+	uint64_t elapsed_ns;
+	uint64_t cache_lost_bytes, swapped_bytes;
+};
+
+struct gr_reserve_report {
+	struct gr_rung *rungs;
+	size_t count;
+	uint64_t short_pages;  /* 0 on success */
+	char **notes;          /* foreign writes seen, promoted surplus ... */
+	size_t note_count;
+};
+void gr_reserve_report_done(struct gr_reserve_report *report);
+
+struct gr_ledger; /* the open, locked state directory */
+
+/**
+ * gr_ledger_open - open /run/guestram (made with 0700 if absent) and take its lock
+ * @timeout_ns: how long to wait for the lock; 0 waits not at all
+ * @read_only: no lock and nothing made; an absent directory is an empty ledger
+ *
+ * Return: 0; -EACCES (class host) when this needs root; -ETIMEDOUT (class host) names the holder.
+ */
+int gr_ledger_open(const struct gr_root *root, bool read_only, uint64_t timeout_ns,
+		   struct gr_ledger **ret, struct gr_error *err);
+void gr_ledger_close(struct gr_ledger *ledger);
+
+static inline void gr_ledger_closep(struct gr_ledger **ledger)
+{
+	gr_ledger_close(*ledger);
+}
+#define _cleanup_ledger_ __attribute__((cleanup(gr_ledger_closep)))
+
+/** gr_lease_name_check - [A-Za-z0-9._-]{1,128}, not starting with a dot. Return: 0 or -EINVAL. */
+int gr_lease_name_check(const char *name, struct gr_error *err);
+
+struct gr_leases {
+	struct gr_lease **leases; /* sorted by name */
+	size_t count;
+	char **damaged; /* files that could not be read: set aside as NAME.json.damaged when locked */
+	size_t damaged_count;
+};
+int gr_ledger_list(struct gr_ledger *ledger, struct gr_leases *ret, struct gr_error *err);
+void gr_leases_done(struct gr_leases *leases);
+/** gr_ledger_find - Return: 0, -ENOENT (class no) or -errno. */
+int gr_ledger_find(struct gr_ledger *ledger, const char *name, struct gr_lease **ret,
+		   struct gr_error *err);
+int gr_ledger_save(struct gr_ledger *ledger, const struct gr_lease *lease, struct gr_error *err);
+int gr_ledger_remove(struct gr_ledger *ledger, const char *name, struct gr_error *err);
+void gr_lease_free(struct gr_lease *lease);
+
+static inline void gr_lease_freep(struct gr_lease **lease)
+{
+	gr_lease_free(*lease);
+}
+#define _cleanup_lease_ __attribute__((cleanup(gr_lease_freep)))
+
+struct gr_reserve_options {
+	const struct gr_grant *grants; /* node -1: any node, spread by us over nodes with memory */
+	size_t grant_count;
+	struct gr_floor floor;
+	bool pending;      /* for `run`: GR_LEASE_PENDING with an expiry, else GR_LEASE_HELD */
+	const volatile int *interrupted; /* not NULL: a signal number once one came; rolls back */
+	void (*progress)(void *data, uint64_t done_pages, uint64_t total_pages);
+	void *progress_data;
+};
+
+/**
+ * gr_reserve - add pages to the pools for @name, all or nothing
+ *
+ * The ledger must be open and locked; call gr_recover() first. On a shortfall everything is put
+ * back, @ret_report tells how far each rung came, and the message names the shortfall. A name whose
+ * old lease owes nothing but promoted pages may be taken again: the new lease owes them on.
+ * Return: 0; -EEXIST (class usage) if the name is taken; -ENOMEM (class host) if the host is short
+ * or the floor would be crossed; -EINTR; -EIO (class stranded) if a roll-back failed.
+ */
+int gr_reserve(struct gr_ledger *ledger, const char *name, const struct gr_reserve_options *options,
+	       struct gr_lease **ret, struct gr_reserve_report *ret_report, struct gr_error *err);
+
+/**
+ * gr_reserve_more - top up a pending lease after a stranger took pages out of the pool
+ * @node: of one of its grants
+ *
+ * Return: 0; -ENOMEM (class host): what was got stays in the lease, to be given back with it;
+ * nothing is asked for if that would cross the floor.
+ */
+int gr_reserve_more(struct gr_ledger *ledger, struct gr_lease *lease, int node,
+		    uint64_t page_size_bytes, uint64_t pages, const struct gr_floor *floor,
+		    struct gr_error *err);
+
+/** gr_lease_set_owner - a process has the pages now. */
+int gr_lease_set_owner(struct gr_ledger *ledger, struct gr_lease *lease, pid_t pid,
+		       struct gr_error *err);
+
+/**
+ * gr_give_back - return exactly what @name took
+ * @ret_pages: pages that left the pools; may be NULL
+ *
+ * Pages that somebody else holds at that moment become surplus and go home when he lets go.
+ * Return: 0; -ENOENT (class no); -EIO (class stranded) with the pool and the count.
+ */
+int gr_give_back(struct gr_ledger *ledger, const char *name, uint64_t *ret_pages,
+		 struct gr_error *err);
+
+/**
+ * gr_lease_settle - make promoted pages of others surplus again, where that costs nobody a free page
+ *
+ * Called once the lease's own pages are in use or reserved. What cannot be settled now is owed on.
+ */
+int gr_lease_settle(struct gr_ledger *ledger, struct gr_lease *lease, struct gr_error *err);
+
+struct gr_recovery {
+	char **actions; /* for people: "gave back 512 x 2 MiB of lease vm1 (owner 4711 is gone)" */
+	size_t count;
+	uint64_t pages;
+};
+
+/**
+ * gr_recover - put right whatever a killed guestram or VM left behind
+ *
+ * Leases whose owner is gone, that expired, that were being written or given back, and those of
+ * another boot (whose pages are gone with it). Damaged files are set aside, never guessed at.
+ */
+int gr_recover(struct gr_ledger *ledger, struct gr_recovery *ret, struct gr_error *err);
+void gr_recovery_done(struct gr_recovery *recovery);
+
+const char *gr_lease_state_name(enum gr_lease_state state);
+
+#endif

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Reading the ledger: one lease or all of them. With the lock held, a file that cannot be read as a
+ * lease is set aside as NAME.json.damaged; without it, it is only named.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/util.h"
+#include "lease/ledger.h"
+
+#define LEASE_FILE_MAX 262144
+
+static int read_lease_file(int dir_fd, const char *file, struct gr_lease **ret)
+{
+	_cleanup_free_ char *text = malloc(LEASE_FILE_MAX + 1);
+	_cleanup_close_ int fd = openat(dir_fd, file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	size_t len = 0;
+
+	if (!text)
+		return -ENOMEM;
+	if (fd < 0)
+		return -errno;
+	for (;;) {
+		ssize_t n = read(fd, text + len, LEASE_FILE_MAX - len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		len += (size_t)n;
+		if (len == LEASE_FILE_MAX)
+			return -EBADMSG;
+	}
+	text[len] = '\0';
+	if (strlen(text) != len)
+		return -EBADMSG;
+	return gr_lease_from_text(text, ret);
+}
+
+int gr_ledger_find(struct gr_ledger *ledger, const char *name, struct gr_lease **ret,
+		   struct gr_error *err)
+{
+	char file[GR_LEASE_NAME_MAX + 8];
+	struct gr_lease *lease = NULL;
+	int r = gr_lease_name_check(name, err);
+
+	if (r < 0)
+		return r;
+	snprintf(file, sizeof(file), "%s.json", name);
+	r = ledger->leases_fd < 0 ? -ENOENT : read_lease_file(ledger->leases_fd, file, &lease);
+	if (r == -ENOENT) {
+		r = gr_error_set(err, GR_CLASS_NO, ENOENT, "there is no lease '%s'", name);
+		gr_error_hint(err, "`guestram list` shows those there are");
+		return r;
+	}
+	if (r >= 0 && strcmp(lease->name, name)) {
+		gr_lease_free(lease);
+		r = -EBADMSG;
+	}
+	if (r < 0)
+		return gr_error_set(err, GR_CLASS_SYSTEM, -r, "lease file of '%s': %s", name,
+				    r == -EBADMSG ? "damaged" : strerror(-r));
+	*ret = lease;
+	return 0;
+}
+
+static int set_aside(struct gr_ledger *ledger, const char *file, struct gr_leases *leases)
+{
+	char aside[320];
+
+	if (gr_grow(&leases->damaged, leases->damaged_count, sizeof(*leases->damaged)) < 0)
+		return -ENOMEM;
+	leases->damaged[leases->damaged_count] = strdup(file);
+	if (!leases->damaged[leases->damaged_count])
+		return -ENOMEM;
+	leases->damaged_count++;
+	if (ledger->lock_fd < 0)
+		return 0;
+	snprintf(aside, sizeof(aside), "%s.damaged", file);
+	renameat(ledger->leases_fd, file, ledger->leases_fd, aside);
+	return 0;
+}
+
+static int take_file(struct gr_ledger *ledger, const char *file, struct gr_leases *leases)
+{
+	struct gr_lease *lease = NULL;
+	size_t stem = strlen(file) - strlen(".json");
+	int r = read_lease_file(ledger->leases_fd, file, &lease);
+
+	if (r == -ENOENT || r == -ENOMEM)
+		return r == -ENOENT ? 0 : r;
+	if (r >= 0 && (strlen(lease->name) != stem || strncmp(lease->name, file, stem))) {
+		gr_lease_free(lease);
+		r = -EBADMSG;
+	}
+	if (r < 0)
+		return set_aside(ledger, file, leases);
+	if (gr_grow(&leases->leases, leases->count, sizeof(struct gr_lease *)) < 0) {
+		gr_lease_free(lease);
+		return -ENOMEM;
+	}
+	leases->leases[leases->count++] = lease;
+	return 0;
+}
+
+static int compare_leases(const void *a, const void *b)
+{
+	const struct gr_lease *const *x = a, *const *y = b;
+
+	return strverscmp((*x)->name, (*y)->name);
+}
+
+int gr_ledger_list(struct gr_ledger *ledger, struct gr_leases *ret, struct gr_error *err)
+{
+	struct gr_leases leases = { 0 };
+	struct dirent *entry;
+	DIR *dir;
+	int fd, r = 0;
+
+	if (ledger->leases_fd < 0) {
+		*ret = leases;
+		return 0;
+	}
+	/* A fresh description: the fd's own position would end after one listing. */
+	fd = openat(ledger->leases_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		r = -errno;
+		if (fd >= 0)
+			close(fd);
+		return gr_error_set(err, GR_CLASS_SYSTEM, -r, "cannot list the leases: %s",
+				    strerror(-r));
+	}
+	while (r >= 0 && (entry = readdir(dir))) {
+		size_t len = strlen(entry->d_name);
+
+		if (entry->d_name[0] != '.' && len > 5 && !strcmp(entry->d_name + len - 5, ".json"))
+			r = take_file(ledger, entry->d_name, &leases);
+	}
+	closedir(dir);
+	if (r < 0) {
+		gr_leases_done(&leases);
+		return gr_error_nomem(err);
+	}
+	if (leases.count)
+		qsort(leases.leases, leases.count, sizeof(struct gr_lease *), compare_leases);
+	*ret = leases;
+	return 0;
+}
+
+void gr_leases_done(struct gr_leases *leases)
+{
+	for (size_t i = 0; i < leases->count; i++)
+		gr_lease_free(leases->leases[i]);
+	for (size_t i = 0; i < leases->damaged_count; i++)
+		free(leases->damaged[i]);
+	free(leases->leases);
+	free(leases->damaged);
+	*leases = (struct gr_leases){ 0 };
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Before anything is written: may these nodes be used, does the host keep its floor, and which
+ * nodes come first for pages that may lie anywhere. Reads the inventory, changes nothing.
+ */
+#include "lease/place.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+int gr_place_check(const struct gr_host *host, const struct gr_reserve_options *options,
+		   struct gr_error *err)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < options->grant_count; i++) {
+		const struct gr_grant *grant = &options->grants[i];
+		uint64_t bytes;
+		int r;
+
+		if (__builtin_mul_overflow(grant->pages, grant->page_size_bytes, &bytes) ||
+		    __builtin_add_overflow(sum, bytes, &sum))
+			return gr_error_set(err, GR_CLASS_USAGE, ERANGE,
+					    "%" PRIu64 " pages are more than 64 bits of memory",
+					    grant->pages);
+		if (grant->node >= 0 && host->nodes_allowed.count &&
+		    !gr_list_has(&host->nodes_allowed, (unsigned int)grant->node)) {
+			r = gr_error_set(err, GR_CLASS_HOST, EPERM,
+					 "this process may not take memory of node %d (its cpuset)",
+					 grant->node);
+			gr_error_hint(err, "run guestram outside of that cpuset (systemd-run --scope)");
+			return r;
+		}
+		if (grant->node < 0)
+			continue;
+		/* All that is wanted of this node so far, of whatever size. */
+		for (size_t j = 0; j < i; j++) {
+			if (options->grants[j].node == grant->node)
+				bytes += options->grants[j].pages *
+					 options->grants[j].page_size_bytes;
+		}
+		r = gr_floor_check(host, &options->floor, grant->node, bytes, err);
+		if (r < 0)
+			return r;
+	}
+	return gr_floor_check(host, &options->floor, -1, sum, err);
+}
+
+static int compare_candidates(const void *a, const void *b)
+{
+	const struct gr_candidate *x = a, *y = b;
+
+	return x->free_bytes < y->free_bytes ? 1 : x->free_bytes > y->free_bytes ? -1 :
+	       x->node - y->node;
+}
+
+int gr_place_candidates(const struct gr_host *host, const struct gr_pools *pools,
+			struct gr_candidate **ret, size_t *ret_count)
+{
+	struct gr_candidate *list = calloc(pools->count, sizeof(*list));
+	size_t n = 0;
+
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; i < pools->count; i++) {
+		int id = pools->nodes[i].node;
+		const struct gr_node *node = id < 0 ? NULL : gr_host_node(host, (unsigned int)id);
+
+		if (id >= 0 && ((node && !node->total_bytes) ||
+				(host->nodes_allowed.count &&
+				 !gr_list_has(&host->nodes_allowed, (unsigned int)id))))
+			continue;
+		list[n++] = (struct gr_candidate){ .node = id,
+						.free_bytes = node ? node->free_bytes : 0 };
+	}
+	qsort(list, n, sizeof(*list), compare_candidates);
+	*ret = list;
+	*ret_count = n;
+	return 0;
+}

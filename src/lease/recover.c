@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Recovery: every lease that nobody stands behind any more is undone. Run under the lock by every
+ * command that changes pools, at boot and by a timer. Whoever reserves or releases holds the lock
+ * while he does, so a lease found in those states was left by a kill.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "base/util.h"
+#include "lease/ledger.h"
+#include "verify/verify.h"
+
+/* Only a process that is known to be gone is gone: when /proc cannot be read, nobody died. */
+static bool alive(const struct gr_root *root, pid_t pid, uint64_t start_time)
+{
+	uint64_t now;
+	int r;
+
+	if (pid <= 0)
+		return false;
+	r = gr_process_start_time(root, pid, &now, NULL);
+	return r < 0 ? r != -ESRCH && r != -ENOENT : now == start_time;
+}
+
+/* Why the lease has to go, or NULL. */
+static const char *reason_to_undo(const struct gr_ledger *ledger, const struct gr_lease *lease)
+{
+	bool keeper = alive(ledger->root, lease->keeper_pid, lease->keeper_start_time);
+
+	switch (lease->state) {
+	case GR_LEASE_RESERVING:
+		return "its reservation was cut short";
+	case GR_LEASE_RELEASING:
+		return "its release was cut short";
+	case GR_LEASE_OWED:
+		return "it was owed";
+	case GR_LEASE_PENDING:
+		return !keeper ? "nobody took it over" :
+		       lease->expires_ns && gr_boottime_ns() > lease->expires_ns ? "it expired" :
+										   NULL;
+	case GR_LEASE_OWNED:
+		/* A keeper that lives sees the end of his VM himself. */
+		return !keeper && !alive(ledger->root, lease->owner_pid, lease->owner_start_time) ?
+			       "its owner is gone" : NULL;
+	default:
+		return NULL;
+	}
+}
+
+static int add_action(struct gr_recovery *recovery, char *text)
+{
+	if (!text || gr_grow(&recovery->actions, recovery->count, sizeof(*recovery->actions)) < 0) {
+		free(text);
+		return -ENOMEM;
+	}
+	recovery->actions[recovery->count++] = text;
+	return 0;
+}
+
+static int recover_lease(struct gr_ledger *ledger, struct gr_lease *lease,
+			 struct gr_recovery *recovery, struct gr_error *err)
+{
+	const char *why;
+	uint64_t pages = 0;
+	char *text = NULL, count[GR_TEXT_MAX];
+	int r;
+
+	if (ledger->boot_id[0] && strcmp(lease->boot_id, ledger->boot_id)) {
+		/* The pools of that boot are gone, and so is what was owed to them. */
+		r = gr_ledger_remove(ledger, lease->name, err);
+		if (r < 0)
+			return r;
+		if (gr_asprintf(&text, "forgot lease %s: it is of an earlier boot", lease->name) < 0)
+			return gr_error_nomem(err);
+		return add_action(recovery, text) < 0 ? gr_error_nomem(err) : 0;
+	}
+	r = lease->state == GR_LEASE_SETTLING ? gr_lease_finish_settle(ledger, lease, err) : 0;
+	if (r < 0)
+		return r;
+	why = reason_to_undo(ledger, lease);
+	if (!why)
+		return 0;
+	if (!gr_lease_cut_short(lease))
+		r = gr_lease_start_release(ledger, lease, err);
+	if (r >= 0)
+		r = gr_lease_undo(ledger, lease, &pages, err);
+	if (r < 0)
+		return r;
+	recovery->pages += pages;
+	if (r == 1 && !pages)
+		return 0; /* still owes promoted pages, as before */
+	if (gr_asprintf(&text, "gave back %s pages of lease %s: %s", gr_count_text(pages, count),
+			lease->name, why) < 0)
+		return gr_error_nomem(err);
+	return add_action(recovery, text) < 0 ? gr_error_nomem(err) : 0;
+}
+
+/*
+ * First the leases that a kill left half done (their goals are about the pools as they are now),
+ * then the others. One that cannot be put right does not keep the others from it, unless it is
+ * still half done.
+ */
+static int recover_all(struct gr_ledger *ledger, const struct gr_leases *leases, const char *except,
+		       bool cut_short_only, struct gr_recovery *recovery, struct gr_error *err)
+{
+	int failed = 0;
+
+	for (int pass = 0; pass < (cut_short_only ? 1 : 2); pass++) {
+		for (size_t i = 0; i < leases->count; i++) {
+			struct gr_lease *lease = leases->leases[i];
+			int r;
+
+			if (gr_lease_cut_short(lease) != (pass == 0) ||
+			    (except && !strcmp(except, lease->name)))
+				continue;
+			r = recover_lease(ledger, lease, recovery, failed ? NULL : err);
+			if (r < 0 && !failed)
+				failed = r;
+			if (r < 0 && gr_lease_cut_short(lease))
+				return failed;
+		}
+	}
+	return failed;
+}
+
+int gr_ledger_finish(struct gr_ledger *ledger, const char *name, struct gr_error *err)
+{
+	struct gr_recovery recovery = { 0 };
+	struct gr_leases leases = { 0 };
+	int r = gr_ledger_list(ledger, &leases, err);
+
+	if (r >= 0)
+		r = recover_all(ledger, &leases, name, true, &recovery, err);
+	gr_leases_done(&leases);
+	gr_recovery_done(&recovery);
+	return r;
+}
+
+int gr_recover(struct gr_ledger *ledger, struct gr_recovery *ret, struct gr_error *err)
+{
+	struct gr_recovery recovery = { 0 };
+	struct gr_leases leases = { 0 };
+	int r = gr_ledger_list(ledger, &leases, err);
+
+	for (size_t i = 0; i < leases.damaged_count && r >= 0; i++) {
+		char *text = NULL;
+
+		if (gr_asprintf(&text, "set aside damaged file %s as %s.damaged; its pages are "
+				"still in the pool", leases.damaged[i], leases.damaged[i]) < 0 ||
+		    add_action(&recovery, text) < 0)
+			r = gr_error_nomem(err);
+	}
+	if (r >= 0)
+		r = recover_all(ledger, &leases, NULL, false, &recovery, err);
+	gr_leases_done(&leases);
+	if (r < 0)
+		gr_recovery_done(&recovery);
+	else
+		*ret = recovery;
+	return r;
+}
+
+void gr_recovery_done(struct gr_recovery *recovery)
+{
+	for (size_t i = 0; i < recovery->count; i++)
+		free(recovery->actions[i]);
+	free(recovery->actions);
+	*recovery = (struct gr_recovery){ 0 };
+}
