@@ -101,6 +101,13 @@ int gr_cli_request(struct gr_cli *cli, const struct gr_args *args, struct gr_req
 /** gr_cli_floor - --keep-free, or the default floor. Return: 0 or -EINVAL with cli->err. */
 int gr_cli_floor(struct gr_cli *cli, const struct gr_args *args, struct gr_floor *ret);
 
+/** gr_cli_merge_request - the same options on top of a request that a VMM's command line made. */
+int gr_cli_merge_request(struct gr_cli *cli, const struct gr_args *args,
+			 struct gr_request *request);
+
+/** gr_cli_memory - -m in bytes; *@ret_bytes stays as it is without it. Return: 0 or -EINVAL. */
+int gr_cli_memory(struct gr_cli *cli, const struct gr_args *args, uint64_t *ret_bytes);
+
 extern const struct gr_command gr_cmd_host, gr_cmd_plan, gr_cmd_reserve, gr_cmd_release,
 	gr_cmd_list, gr_cmd_recover, gr_cmd_run, gr_cmd_inspect;
 

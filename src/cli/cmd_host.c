@@ -345,7 +345,7 @@ static int run(struct gr_cli *cli, const struct gr_args *args)
 
 const struct gr_command gr_cmd_host = {
 	.name = "host",
-	.summary = "show nodes, huge-page pools, THP, KVM, mounts and limits of this host",
+	.summary = "Show nodes, huge-page pools, THP, KVM, mounts and limits of this host",
 	.synopsis = "[options]",
 	.about = "Reads only. AT ONCE counts pages that a plain write to the pool would get now;\n"
 		 "WITH EFFORT those that compaction and reclaim should add; AT MOST is never "

@@ -204,7 +204,7 @@ static int run(struct gr_cli *cli, const struct gr_args *args)
 
 const struct gr_command gr_cmd_plan = {
 	.name = "plan",
-	.summary = "choose the memory backing for a VM on this host, and say why",
+	.summary = "Choose the memory backing for a VM on this host, and say why",
 	.synopsis = "-m SIZE [options]",
 	.about = "Reads only. Without --backing all backings are weighed; with it, that one is\n"
 		 "checked. Exits 2 if no state of this host could do it, 3 if it cannot now.\n"

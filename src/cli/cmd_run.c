@@ -3,7 +3,9 @@
  * guestram run: options and the VMM's own command line become a request, plan/ decides, run/ does.
  * What a person reads goes to standard error when standard output is the VMM's.
  */
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -76,53 +78,6 @@ static int choose_name(struct gr_cli *cli, const struct gr_args *args, struct ru
 	return 0;
 }
 
-static bool given_trait(const struct gr_args *args, const char *name)
-{
-	return gr_arg(args, name) != NULL;
-}
-
-/* What the options say on top of the VMM's own command line. */
-static int merge_options(struct gr_cli *cli, const struct gr_args *args, struct gr_request *request)
-{
-	const char *backing = gr_arg(args, "backing"), *size = gr_arg(args, "page-size"),
-		   *nodes = gr_arg(args, "node"), *goal = gr_arg(args, "goal");
-	_cleanup_list_ struct gr_list list = { 0 };
-	uint64_t bytes = 0;
-	int r = 0;
-
-	if (backing)
-		r = gr_backing_parse(backing, &request->backing, &cli->err);
-	if (r >= 0 && goal)
-		r = gr_goal_parse(goal, &request->goal, &cli->err);
-	if (r >= 0 && size)
-		r = gr_parse_size(size, GR_MIB, &bytes, &cli->err);
-	if (r >= 0 && nodes)
-		r = gr_list_parse(nodes, &list, &cli->err);
-	if (r < 0)
-		return r;
-	if (size && !bytes)
-		return gr_cli_usage(cli, "a page size of 0 is none");
-	for (size_t i = 0; i < request->need_count; i++) {
-		struct gr_need *need = &request->needs[i];
-
-		if (size)
-			need->page_size_bytes = bytes;
-		if (nodes && !need->host_nodes.count) {
-			if (gr_list_copy(&list, &need->host_nodes) < 0)
-				return gr_error_nomem(&cli->err);
-			need->policy = GR_POLICY_BIND;
-		}
-	}
-	request->passthrough |= given_trait(args, "passthrough");
-	request->shared |= given_trait(args, "shared");
-	request->memory_hotplug |= given_trait(args, "hotplug");
-	request->balloon |= given_trait(args, "balloon");
-	request->ksm |= given_trait(args, "ksm");
-	request->migration |= given_trait(args, "migration");
-	request->locked |= given_trait(args, "locked");
-	return 0;
-}
-
 static int refuse_daemon(struct gr_cli *cli)
 {
 	int r = gr_cli_usage(cli, "with -daemonize QEMU leaves its parent, and nobody could tell "
@@ -132,25 +87,46 @@ static int refuse_daemon(struct gr_cli *cli)
 	return r;
 }
 
+/* `run -m 4G -- qemu ...`: QEMU's line without a size gets ours, right behind the program. */
+static int add_memory(struct gr_cli *cli, char *const *argv, uint64_t bytes, struct gr_qemu **qemu)
+{
+	_cleanup_free_ char **longer = NULL;
+	char size[32];
+	size_t count = 0;
+
+	if (bytes % GR_MIB)
+		return gr_cli_usage(cli, "QEMU counts memory in whole MiB");
+	while (argv[count])
+		count++;
+	longer = calloc(count + 3, sizeof(*longer));
+	if (!longer)
+		return gr_error_nomem(&cli->err);
+	snprintf(size, sizeof(size), "%" PRIu64 "M", bytes / GR_MIB);
+	longer[0] = argv[0];
+	longer[1] = (char *)"-m";
+	longer[2] = size;
+	memcpy(longer + 3, argv + 1, (count - 1) * sizeof(*longer));
+	gr_qemu_free(*qemu);
+	*qemu = NULL;
+	return gr_qemu_parse(longer, qemu, &cli->err);
+}
+
 static int read_qemu(struct gr_cli *cli, const struct gr_args *args, struct run_input *input)
 {
-	uint64_t bytes;
+	uint64_t bytes = 0;
 	int r = gr_qemu_parse(args->rest, &input->qemu, &cli->err);
 
+	if (r >= 0)
+		r = gr_cli_memory(cli, args, &bytes);
+	if (r >= 0 && bytes && !input->qemu->memory_given)
+		r = add_memory(cli, args->rest, bytes, &input->qemu);
+	else if (r >= 0 && bytes && bytes != input->qemu->memory_bytes)
+		r = gr_cli_usage(cli, "-m before and after the -- differ");
 	if (r < 0)
 		return r;
 	if (input->qemu->daemonize)
 		return refuse_daemon(cli);
 	input->request = &input->qemu->request;
-	/* -m before the "--": the memory, unless QEMU's own line says one. */
-	if (gr_arg(args, "memory")) {
-		r = gr_parse_size(gr_arg(args, "memory"), GR_MIB, &bytes, &cli->err);
-		if (r < 0)
-			return r;
-		if (input->qemu->memory_given ? bytes != gr_request_bytes(input->request) : true)
-			return gr_cli_usage(cli, "the memory of a QEMU guest is said once, by -m "
-						 "after the --");
-	}
 	return 0;
 }
 
@@ -166,9 +142,10 @@ static int read_other(struct gr_cli *cli, const struct gr_args *args, struct run
 	}
 	input->request = &input->own;
 	r = gr_cli_request(cli, args, &input->own);
-	if (r < 0)
-		gr_error_hint(&cli->err, "%s's own options are unknown to guestram: say its memory "
-					 "with -m SIZE before the --", args->rest[0]);
+	if (r < 0 || gr_request_bytes(&input->own))
+		return r;
+	r = gr_cli_usage(cli, "how much memory does %.64s take?", args->rest[0]);
+	gr_error_hint(&cli->err, "its own options are unknown to guestram: -m SIZE before the --");
 	return r;
 }
 
@@ -191,7 +168,7 @@ static int read_input(struct gr_cli *cli, const struct gr_args *args, struct run
 		r = read_other(cli, args, input);
 	}
 	if (r >= 0)
-		r = merge_options(cli, args, input->request);
+		r = gr_cli_merge_request(cli, args, input->request);
 	if (r >= 0)
 		r = choose_name(cli, args, input);
 	return r;

@@ -44,25 +44,38 @@ static int read_size(struct gr_cli *cli, const struct gr_args *args, const char 
 	return 0;
 }
 
-static int read_nodes(struct gr_cli *cli, const struct gr_args *args, struct gr_need *need)
+/* --page-size and --node, for every need that does not say its own nodes. */
+static int merge_needs(struct gr_cli *cli, const struct gr_args *args, struct gr_request *request)
 {
-	const char *text = gr_arg(args, "node");
-	int r;
+	const char *nodes = gr_arg(args, "node");
+	_cleanup_list_ struct gr_list list = { 0 };
+	uint64_t page_size_bytes = 0;
+	int r = read_size(cli, args, "page-size", 1, &page_size_bytes);
 
-	if (!text)
-		return 0;
-	r = gr_list_parse(text, &need->host_nodes, &cli->err);
-	if (r < 0) {
-		gr_error_prefix(&cli->err, "--node: ");
-		return r;
+	if (r >= 0 && nodes) {
+		r = gr_list_parse(nodes, &list, &cli->err);
+		if (r < 0)
+			gr_error_prefix(&cli->err, "--node: ");
+		else if (!list.count)
+			r = gr_cli_usage(cli, "--node: no node is named");
 	}
-	if (need->host_nodes.count == 0)
-		return gr_cli_usage(cli, "--node: no node is named");
-	need->policy = GR_POLICY_BIND;
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < request->need_count; i++) {
+		struct gr_need *need = &request->needs[i];
+
+		if (page_size_bytes)
+			need->page_size_bytes = page_size_bytes;
+		if (!nodes || need->host_nodes.count)
+			continue;
+		if (gr_list_copy(&list, &need->host_nodes) < 0)
+			return gr_error_nomem(&cli->err);
+		need->policy = GR_POLICY_BIND;
+	}
 	return 0;
 }
 
-static int read_words(struct gr_cli *cli, const struct gr_args *args, struct gr_request *request)
+int gr_cli_merge_request(struct gr_cli *cli, const struct gr_args *args, struct gr_request *request)
 {
 	const char *backing = gr_arg(args, "backing"), *goal = gr_arg(args, "goal");
 	int r = 0;
@@ -74,9 +87,14 @@ static int read_words(struct gr_cli *cli, const struct gr_args *args, struct gr_
 	for (size_t i = 0; i < GR_ARRAY_SIZE(traits); i++) {
 		bool *flag = (bool *)((char *)request + traits[i].flag);
 
-		*flag = gr_arg(args, traits[i].option) != NULL;
+		*flag |= gr_arg(args, traits[i].option) != NULL;
 	}
-	return r;
+	return r < 0 ? r : merge_needs(cli, args, request);
+}
+
+int gr_cli_memory(struct gr_cli *cli, const struct gr_args *args, uint64_t *ret_bytes)
+{
+	return read_size(cli, args, "memory", GR_MIB, ret_bytes);
 }
 
 int gr_cli_request(struct gr_cli *cli, const struct gr_args *args, struct gr_request *ret)
@@ -87,13 +105,9 @@ int gr_cli_request(struct gr_cli *cli, const struct gr_args *args, struct gr_req
 
 	if (gr_request_add(&request, &need) < 0)
 		return gr_error_nomem(&cli->err);
-	r = read_size(cli, args, "memory", GR_MIB, &need->memory_bytes);
+	r = gr_cli_memory(cli, args, &need->memory_bytes);
 	if (r >= 0)
-		r = read_size(cli, args, "page-size", 1, &need->page_size_bytes);
-	if (r >= 0)
-		r = read_nodes(cli, args, need);
-	if (r >= 0)
-		r = read_words(cli, args, &request);
+		r = gr_cli_merge_request(cli, args, &request);
 	if (r < 0)
 		return r;
 	need->shared = request.shared;

@@ -44,17 +44,21 @@ static void verify_record(json_object *doc, const struct gr_run_report *report)
 		gr_rec_null(verify, "huge_percent");
 	array = gr_rec_array(verify, "by_page_size");
 	for (size_t i = 0; i < seen->by_size_count; i++) {
+		const struct gr_bytes_by_size *size = &seen->by_size[i];
+		bool known = size->page_size_bytes > 0;
 		json_object *item = gr_rec_item(array);
 
-		gr_rec_u64(item, "page_size_bytes", seen->by_size[i].page_size_bytes);
-		gr_rec_u64(item, "bytes", seen->by_size[i].bytes);
-		gr_rec_u64(item, "pages", seen->by_size[i].bytes / seen->by_size[i].page_size_bytes);
+		gr_rec_u64_known(item, "page_size_bytes", known, size->page_size_bytes);
+		gr_rec_u64(item, "bytes", size->bytes);
+		gr_rec_u64_known(item, "pages", known,
+				 known ? size->bytes / size->page_size_bytes : 0);
 	}
 	array = gr_rec_array(verify, "by_node");
 	for (size_t i = 0; i < seen->by_node_count; i++) {
 		json_object *item = gr_rec_item(array);
 
-		gr_rec_int(item, "node", seen->by_node[i].node);
+		gr_rec_u64_known(item, "node", seen->by_node[i].node >= 0,
+				 (uint64_t)seen->by_node[i].node);
 		gr_rec_u64(item, "bytes", seen->by_node[i].bytes);
 	}
 	array = gr_rec_array(verify, "findings");
@@ -101,7 +105,7 @@ int gr_run_record_print(FILE *out, struct gr_cli *cli, const struct gr_run_optio
 	gr_rec_u64(doc, "page_size_bytes", options->plan->page_size_bytes);
 	gr_rec_u64(doc, "memory_bytes", report->memory_bytes);
 	gr_rec_str(doc, "populate", gr_populate_name(report->populate));
-	gr_rec_u64(doc, "reserve_ns", report->reserve_ns);
+	gr_rec_u64_known(doc, "reserve_ns", report->reserve_ns > 0, report->reserve_ns);
 	gr_rec_u64_known(doc, "populate_ns", report->populate_ns > 0, report->populate_ns);
 	gr_rec_u64_known(doc, "ready_ns", report->ready_ns > 0, report->ready_ns);
 	gr_cli_rungs_record(doc, &report->reserve);

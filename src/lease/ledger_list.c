@@ -140,6 +140,10 @@ int gr_ledger_list(struct gr_ledger *ledger, struct gr_leases *ret, struct gr_er
 	while (r >= 0 && (entry = readdir(dir))) {
 		size_t len = strlen(entry->d_name);
 
+		/* Who has the lock is the only writer: a file half written was left by a kill. */
+		if (ledger->lock_fd >= 0 && entry->d_name[0] == '.' && len > 5 &&
+		    !strcmp(entry->d_name + len - 4, ".new"))
+			unlinkat(ledger->leases_fd, entry->d_name, 0);
 		if (entry->d_name[0] != '.' && len > 5 && !strcmp(entry->d_name + len - 5, ".json"))
 			r = take_file(ledger, entry->d_name, &leases);
 	}

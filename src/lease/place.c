@@ -8,6 +8,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/size.h"
+
 int gr_place_check(const struct gr_host *host, const struct gr_reserve_options *options,
 		   struct gr_error *err)
 {
@@ -15,6 +17,7 @@ int gr_place_check(const struct gr_host *host, const struct gr_reserve_options *
 
 	for (size_t i = 0; i < options->grant_count; i++) {
 		const struct gr_grant *grant = &options->grants[i];
+		char buf[GR_TEXT_MAX];
 		uint64_t bytes;
 		int r;
 
@@ -33,6 +36,14 @@ int gr_place_check(const struct gr_host *host, const struct gr_reserve_options *
 		}
 		if (grant->node < 0)
 			continue;
+		if (host->node_count &&
+		    !gr_host_pool(host, grant->page_size_bytes, grant->node)) {
+			r = gr_error_set(err, GR_CLASS_USAGE, ENODEV,
+					 "there is no node %d with %s pages", grant->node,
+					 gr_size_text(grant->page_size_bytes, buf));
+			gr_error_hint(err, "`guestram host` lists the nodes");
+			return r;
+		}
 		/* All that is wanted of this node so far, of whatever size. */
 		for (size_t j = 0; j < i; j++) {
 			if (options->grants[j].node == grant->node)

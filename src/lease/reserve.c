@@ -56,16 +56,9 @@ static int climb_for(struct gr_climb *climb, const struct gr_host *host,
 	uint64_t left = want->pages;
 	size_t count = 0;
 	int r = gr_pools_read(climb->ledger->root, want->page_size_bytes, &pools, err);
-	char buf[GR_TEXT_MAX];
 
 	if (r < 0)
 		return r;
-	if (want->node >= 0 && !gr_pools_node(&pools, want->node) && !gr_pools_node(&pools, -1)) {
-		r = gr_error_set(err, GR_CLASS_USAGE, ENODEV, "there is no node %d with %s pages",
-				 want->node, gr_size_text(want->page_size_bytes, buf));
-		gr_error_hint(err, "`guestram host` lists the nodes");
-		return r;
-	}
 	if (gr_place_candidates(host, &pools, &candidates, &count) < 0)
 		return gr_error_nomem(err);
 	for (size_t i = 0; i < count && left; i++) {

@@ -9,7 +9,7 @@
 
 const struct gr_backing_row gr_backings[GR_BACKING_COUNT] = {
 	[GR_BACKING_4K] = { .advice = MADV_NOHUGEPAGE },
-	[GR_BACKING_THP] = { .aligned = true, .advice = MADV_HUGEPAGE },
+	[GR_BACKING_THP] = { .advice = MADV_HUGEPAGE },
 	[GR_BACKING_STATIC] = { .hugetlb = true },
 	[GR_BACKING_DYNAMIC] = { .hugetlb = true },
 };

@@ -9,7 +9,6 @@
 
 struct gr_backing_row {
 	bool hugetlb;   /* pages of the kernel's pools */
-	bool aligned;   /* the mapping starts at a multiple of the page size */
 	int advice;     /* madvise() before the first touch; 0: none */
 };
 

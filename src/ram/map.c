@@ -99,28 +99,36 @@ static int bind_nodes(const struct gr_ram_options *options, void *base, uint64_t
 			    strerror(errno));
 }
 
-/* Maps @size_bytes at a multiple of @align: more address space first, then the ends cut off. */
-static void *map_aligned(uint64_t size_bytes, uint64_t align, int flags, int fd)
+static uint64_t guard_bytes(void)
 {
-	char *space, *at;
+	return (uint64_t)sysconf(_SC_PAGESIZE);
+}
 
-	if (align <= (uint64_t)sysconf(_SC_PAGESIZE))
-		return mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
-	space = mmap(NULL, size_bytes + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS |
-		     MAP_NORESERVE, -1, 0);
+/*
+ * Maps @size_bytes at a multiple of @align, with an inaccessible page on either side: neighbours in
+ * the address space can neither run into guest RAM nor be taken for it.
+ */
+static void *map_guarded(uint64_t size_bytes, uint64_t align, int flags, int fd)
+{
+	uint64_t guard = guard_bytes(), room = size_bytes + align + 2 * guard;
+	char *space, *at, *end;
+
+	space = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (space == MAP_FAILED)
 		return MAP_FAILED;
-	at = (char *)(((uintptr_t)space + align - 1) & ~(uintptr_t)(align - 1));
+	at = (char *)(((uintptr_t)space + guard + align - 1) & ~(uintptr_t)(align - 1));
+	end = at + size_bytes + guard;
 	if (mmap(at, size_bytes, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, 0) == MAP_FAILED) {
 		int saved = errno;
 
-		munmap(space, size_bytes + align);
+		munmap(space, room);
 		errno = saved;
 		return MAP_FAILED;
 	}
-	if (at > space)
-		munmap(space, (size_t)(at - space));
-	munmap(at + size_bytes, (size_t)(space + align - at));
+	if (at - guard > space)
+		munmap(space, (size_t)(at - guard - space));
+	if (end < space + room)
+		munmap(end, (size_t)(space + room - end));
 	return at;
 }
 
@@ -147,12 +155,11 @@ int gr_ram_map(const struct gr_ram_options *options, struct gr_ram *ret, struct 
 	int flags = options->shared || options->as_file ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
 	struct gr_ram ram = { .fd = -1, .page_size_bytes = options->page_size_bytes,
 			      .backing = options->backing, .shared = flags == MAP_SHARED };
-	uint64_t align = row->aligned ? options->page_size_bytes : 0;
 	int r;
 
 	if (!options->size_bytes || options->page_size_bytes & (options->page_size_bytes - 1) ||
 	    __builtin_add_overflow(options->size_bytes, options->page_size_bytes - 1,
-				   &ram.size_bytes) || ram.size_bytes > INT64_MAX)
+				   &ram.size_bytes) || ram.size_bytes > INT64_MAX / 2)
 		return gr_error_set(err, GR_CLASS_USAGE, EINVAL, "no RAM can be of that size");
 	ram.size_bytes &= ~(options->page_size_bytes - 1);
 	if (flags == MAP_SHARED) {
@@ -164,7 +171,7 @@ int gr_ram_map(const struct gr_ram_options *options, struct gr_ram *ret, struct 
 	} else {
 		flags |= MAP_NORESERVE;
 	}
-	ram.base = map_aligned(ram.size_bytes, align, flags, ram.fd);
+	ram.base = map_guarded(ram.size_bytes, options->page_size_bytes, flags, ram.fd);
 	if (ram.base == MAP_FAILED) {
 		r = map_error(options, row, ram.size_bytes, err);
 		ram.base = NULL;
@@ -189,8 +196,10 @@ failed:
 
 void gr_ram_unmap(struct gr_ram *ram)
 {
+	uint64_t guard = guard_bytes();
+
 	if (ram->base)
-		munmap(ram->base, ram->size_bytes);
+		munmap((char *)ram->base - guard, ram->size_bytes + 2 * guard);
 	if (ram->fd >= 0)
 		close(ram->fd);
 	*ram = (struct gr_ram){ .fd = -1 };

@@ -11,7 +11,7 @@
 
 #include "base/util.h"
 
-#define TOP_UPS_MAX 4
+#define TOP_UPS_MAX 64 /* of a few pages each: a stranger who takes more than that wins */
 
 bool gr_backing_is_pool(enum gr_backing backing)
 {
@@ -116,8 +116,10 @@ static int top_up(struct gr_hold *hold, const struct gr_need *need, uint64_t pag
 	}
 	if (!best)
 		return 0;
-	hold->options->say(hold->options->say_data,
-			   "somebody took pages of the pool meanwhile: adding as many");
+	if (!hold->topped_up)
+		hold->options->say(hold->options->say_data,
+				   "somebody took pages of the pool meanwhile: adding as many");
+	hold->topped_up = true;
 	return gr_reserve_more(hold->ledger, hold->lease, best->node, page_size_bytes, missing,
 			       &hold->options->floor, err);
 }

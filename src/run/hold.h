@@ -15,6 +15,7 @@ struct gr_hold {
 	struct gr_ram *rams;      /* [i] for request->needs[i]; none for a VMM that takes pool pages */
 	size_t count;
 	struct gr_populating **populating; /* [i]; NULL when not under way */
+	bool topped_up;           /* a stranger's pages were made up for: said once */
 };
 
 /** gr_hold_reserve - the plan's grants as a pending lease. Nothing for backings without pools. */

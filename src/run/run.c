@@ -28,12 +28,23 @@ struct prover {
 	pid_t pid;
 };
 
+/* How much of the RAM has to be as promised: with lazy populating, all that was touched so far. */
+static double promised_percent(const struct prover *prover, const struct gr_inspection *seen)
+{
+	double percent = gr_backing_is_pool(prover->options->plan->backing) ? 100.0 :
+									       THP_KEPT_PERCENT;
+
+	if (prover->report->populate != GR_POPULATE_LAZY || !seen->ram_bytes)
+		return percent;
+	return percent * (double)gr_sub_floor(seen->ram_bytes, seen->untouched_bytes) /
+	       (double)seen->ram_bytes;
+}
+
 /* Looks at the VM; true once all of its RAM is there, so that one look is the proof. */
 static bool prove(void *data)
 {
 	struct prover *prover = data;
 	const struct gr_run_options *options = prover->options;
-	bool pool = gr_backing_is_pool(options->plan->backing);
 	struct gr_inspection *seen = NULL;
 	struct gr_verdict verdict;
 	bool enough;
@@ -44,14 +55,14 @@ static bool prove(void *data)
 	prover->report->inspection = seen;
 	enough = seen->ram_bytes >= prover->report->memory_bytes &&
 		 (prover->report->populate == GR_POPULATE_LAZY || seen->untouched_bytes == 0);
-	if (gr_judge(seen, options->plan->page_size_bytes, pool ? 100.0 : THP_KEPT_PERCENT,
+	if (gr_judge(seen, options->plan->page_size_bytes, promised_percent(prover, seen),
 		     &verdict) < 0)
 		return false;
 	if (prover->report->judged)
 		gr_verdict_done(&prover->report->verdict);
 	prover->report->verdict = verdict;
 	prover->report->judged = true;
-	if (enough && options->plan->backing != GR_BACKING_4K)
+	if (enough && (options->qemu || options->argv))
 		options->say(options->say_data, verdict.message);
 	return enough;
 }

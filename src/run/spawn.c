@@ -57,8 +57,9 @@ static void child_main(const struct gr_spawn_options *options, const struct gr_u
 		r = -errno;
 	if (r >= 0)
 		r = gr_user_become(user);
-	/* Handlers go with the exec; what was ignored would stay so. */
-	signal(SIGPIPE, SIG_DFL);
+	/* A signal that is meant for the VMM must not be swallowed by a handler of ours. */
+	for (int number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &options->mask, NULL);
 	do
 		n = read(gate_fd, &byte, 1);

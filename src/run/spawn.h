@@ -19,7 +19,7 @@ struct gr_spawn_options {
 	const char *user;         /* NULL: SUDO_UID's, or unchanged */
 	bool stdout_to_stderr;
 	uint64_t memlock_bytes;   /* raise RLIMIT_MEMLOCK to at least this; UINT64_MAX: unlimited */
-	sigset_t mask;            /* signal mask of the VMM */
+	sigset_t mask;            /* signal mask of the VMM; all handlers go */
 };
 
 struct gr_child {

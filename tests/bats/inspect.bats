@@ -4,7 +4,7 @@
 # guestram inspect on the running kernel: helpers/mapper builds memory that is known byte by byte,
 # and what inspect says about it has to be exactly that, by both oracles.
 #
-# GUESTRAM: the program (default: build/src/guestram); MAPPER: the helper (default: compiled here).
+# GUESTRAM: the program (default: build/guestram); MAPPER: the helper (default: compiled here).
 
 bats_require_minimum_version 1.5.0
 
@@ -16,7 +16,7 @@ LOCK=${GUESTRAM_TEST_LOCK:-/run/lock/guestram-test.lock}
 setup_file() {
 	local tests="$BATS_TEST_DIRNAME/.."
 
-	GUESTRAM=${GUESTRAM:-$tests/../build/src/guestram}
+	GUESTRAM=$(realpath -m "${GUESTRAM:-$tests/../build/guestram}")
 	if [ -z "$MAPPER" ]; then
 		MAPPER=$BATS_FILE_TMPDIR/mapper
 		cc -D_GNU_SOURCE -O2 -pthread -o "$MAPPER" "$tests/helpers/mapper.c"
@@ -25,9 +25,9 @@ setup_file() {
 }
 
 setup() {
-	[ -x "$GUESTRAM" ] || { echo "no program at $GUESTRAM" >&2; return 1; }
 	added=0
 	mapper_pid=
+	[ -x "$GUESTRAM" ] || { echo "no program at $GUESTRAM" >&2; return 1; }
 }
 
 teardown() {
@@ -163,7 +163,7 @@ check_region() { # KIND PAGE_BYTES BYTES MAPPED_BYTES HUGE_BYTES
 	run --separate-stderr "$GUESTRAM" inspect "$mapper_pid"
 	[ "$status" -eq 0 ] && [ -z "$stderr" ]
 	[[ "$output" == *"100.0 % on 4 KiB pages (4,096 pages)"* ]]
-	[[ "${output//$'\n'*( )/ }" == *"both oracles"* ]]
+	[[ "$(tr -s '\n ' ' ' <<<"$output")" == *"both oracles agree"* ]]
 	[ "${#lines[@]}" -le 14 ]
 }
 

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Completion of guestram's verbs, options and their fixed values. tests/bats/help.bats compares the
+# table with what --help says. shellcheck shell=bash
+
+declare -gA _guestram_options=(
+	[host]="--json --root --help"
+	[plan]="--memory --page-size --node --backing --goal --keep-free --passthrough --shared
+		--hotplug --balloon --ksm --migration --locked --json --root --help"
+	[reserve]="--memory --page-size --node --name --keep-free --json --root --help"
+	[release]="--json --root --help"
+	[list]="--json --root --help"
+	[recover]="--json --root --help"
+	[run]="--memory --backing --page-size --node --goal --populate --threads --name --user --print
+		--keep-free --passthrough --shared --hotplug --balloon --ksm --migration --locked
+		--json --root --help"
+	[inspect]="--json --root --help"
+)
+
+_guestram()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]} i
+
+	COMPREPLY=()
+	if [ "$COMP_CWORD" -eq 1 ]; then
+		mapfile -t COMPREPLY < <(compgen -W "${!_guestram_options[*]} --help --version" -- "$cur")
+		return
+	fi
+	for ((i = 2; i < COMP_CWORD; i++)); do
+		# Behind the -- are the VMM and its arguments: program, then files.
+		[ "${COMP_WORDS[i]}" = -- ] || continue
+		[ $((i + 1)) -eq "$COMP_CWORD" ] &&
+			mapfile -t COMPREPLY < <(compgen -c -- "$cur")
+		return
+	done
+	case $prev in
+	-b | --backing) mapfile -t COMPREPLY < <(compgen -W "auto 4k thp static dynamic" -- "$cur") ;;
+	-g | --goal) mapfile -t COMPREPLY < <(compgen -W "performance balanced density" -- "$cur") ;;
+	--populate) mapfile -t COMPREPLY < <(compgen -W "auto before background lazy" -- "$cur") ;;
+	-p | --page-size) mapfile -t COMPREPLY < <(compgen -W "2M 1G" -- "$cur") ;;
+	--root) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
+	--user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
+	-m | --memory | -n | --node | --keep-free | --threads | --name) ;;
+	*) mapfile -t COMPREPLY < <(compgen -W "${_guestram_options[$verb]-}" -- "$cur") ;;
+	esac
+}
+complete -o default -F _guestram guestram
