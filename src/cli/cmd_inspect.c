@@ -9,6 +9,7 @@
 #include "base/size.h"
 #include "base/util.h"
 #include "cli/cli.h"
+#include "lease/lease.h"
 #include "verify/verify.h"
 
 /* 99.96 % is not 100.0 %, and a little is not nothing. */
@@ -223,7 +224,22 @@ static int several(const char *name, const pid_t *pids, int count, struct gr_err
 	return -ENOTUNIQ;
 }
 
-/* A number is a pid, anything else a name. */
+/* The process that has the pages of a lease of that name; 0: there is none. */
+static pid_t find_lease_owner(const struct gr_cli *cli, const char *name)
+{
+	_cleanup_ledger_ struct gr_ledger *ledger = NULL;
+	struct gr_lease *lease;
+	pid_t pid;
+
+	if (gr_ledger_open(cli->root, true, 0, &ledger, NULL) < 0 ||
+	    gr_ledger_find(ledger, name, &lease, NULL) < 0)
+		return 0;
+	pid = lease->owner_pid;
+	gr_lease_free(lease);
+	return pid;
+}
+
+/* A number is a pid, anything else the name of a VM, or of the lease that it runs on. */
 static int find_pid(struct gr_cli *cli, const char *word, pid_t *ret)
 {
 	_cleanup_free_ pid_t *pids = NULL;
@@ -240,6 +256,9 @@ static int find_pid(struct gr_cli *cli, const char *word, pid_t *ret)
 	if (n < 0)
 		return n;
 	if (n == 0) {
+		*ret = find_lease_owner(cli, word);
+		if (*ret)
+			return 0;
 		gr_error_set(&cli->err, GR_CLASS_NO, ESRCH,
 			     "no VM and no process is named '%.128s'", word);
 		gr_error_hint(&cli->err, "a name is what the VMM's command line says after -name, "

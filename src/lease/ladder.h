@@ -18,7 +18,7 @@ struct gr_climb { /* what a ladder works with */
 /**
  * gr_ladder_climb - get up to @pages for one grant of the lease
  *
- * The lease is in GR_LEASE_RESERVING from before the first write on; gr_lease_aim_all() comes first.
+ * Call gr_lease_aim_all() first. The lease is in GR_LEASE_RESERVING from before the first write.
  * @ret_short: pages that could not be had
  *
  * Return: 0 (also when short), -EINTR when interrupted, -errno.

@@ -12,6 +12,7 @@
 #include "lease/ledger.h"
 
 #define SCHEMA "guestram.lease/1"
+#define PAGES_MAX (UINT64_C(1) << 52) /* of 4 KiB in 64 bits: sums of a few cannot overflow */
 
 static const char *const state_names[] = {
 	[GR_LEASE_RESERVING] = "reserving", [GR_LEASE_PENDING] = "pending",
@@ -78,6 +79,16 @@ static int read_u64(json_object *obj, const char *key, uint64_t *ret)
 	return 0;
 }
 
+static int read_pages(json_object *obj, const char *key, uint64_t *ret)
+{
+	uint64_t pages;
+
+	if (read_u64(obj, key, &pages) < 0 || pages > PAGES_MAX)
+		return -EBADMSG;
+	*ret = pages;
+	return 0;
+}
+
 static int read_int(json_object *obj, const char *key, int64_t min, int64_t max, int64_t *ret)
 {
 	json_object *value = json_object_object_get(obj, key);
@@ -120,11 +131,11 @@ static int read_grant(json_object *item, struct gr_lease *lease)
 	grant = gr_lease_grant_at(lease, (int)node, size);
 	if (!grant)
 		return -ENOMEM;
-	if (read_u64(item, "asked_pages", &grant->asked_pages) < 0 ||
-	    read_u64(item, "pages", &grant->pages) < 0 ||
-	    read_u64(item, "promoted_pages", &grant->promoted_pages) < 0 ||
-	    read_u64(item, "goal_pages", &grant->goal_pages) < 0 ||
-	    read_u64(item, "goal_surplus_pages", &grant->goal_surplus_pages) < 0)
+	if (read_pages(item, "asked_pages", &grant->asked_pages) < 0 ||
+	    read_pages(item, "pages", &grant->pages) < 0 ||
+	    read_pages(item, "promoted_pages", &grant->promoted_pages) < 0 ||
+	    read_pages(item, "goal_pages", &grant->goal_pages) < 0 ||
+	    read_pages(item, "goal_surplus_pages", &grant->goal_surplus_pages) < 0)
 		return -EBADMSG;
 	return 0;
 }
@@ -160,6 +171,7 @@ static int read_lease(json_object *doc, struct gr_lease *lease)
 	    read_int(doc, "since", 0, INT64_MAX, &lease->since) < 0 ||
 	    read_u64(doc, "expires_ns", &lease->expires_ns) < 0 ||
 	    read_text(doc, "boot_id", lease->boot_id, sizeof(lease->boot_id)) < 0 ||
+	    lease->boot_id[strspn(lease->boot_id, "0123456789abcdefABCDEF-")] ||
 	    !json_object_is_type(grants, json_type_array))
 		return -EBADMSG;
 	lease->owner_pid = (pid_t)owner;

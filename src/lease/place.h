@@ -13,7 +13,11 @@ struct gr_candidate {
 	uint64_t free_bytes;
 };
 
-/** gr_place_check - the floor and the writer's own cpuset. Return: 0; -ENOMEM, -EPERM (class host). */
+/**
+ * gr_place_check - the floor and the writer's own cpuset
+ *
+ * Return: 0; -ENOMEM, -EPERM (class host); -ENODEV (class usage).
+ */
 int gr_place_check(const struct gr_host *host, const struct gr_reserve_options *options,
 		   struct gr_error *err);
 

@@ -63,7 +63,7 @@ int gr_pool_lower(const struct gr_root *root, uint64_t page_size_bytes, int node
 
 /**
  * gr_pool_flush - after a lowering: drop free pages that an older kernel made surplus instead
- * @surplus_max: the most surplus pages that @node has when all free ones were dropped that should be
+ * @surplus_max: the most surplus pages that @node has if every free page was dropped as it should
  */
 int gr_pool_flush(const struct gr_root *root, uint64_t page_size_bytes, int node,
 		  uint64_t surplus_max, struct gr_error *err);

@@ -22,7 +22,7 @@ void gr_reserve_report_done(struct gr_reserve_report *report)
 	*report = (struct gr_reserve_report){ 0 };
 }
 
-/* @ret_old: NULL, or a lease of that name that owes only promoted pages; the new one takes it over */
+/* @ret_old: NULL, or a lease of that name that owes only promoted pages, to be taken over. */
 static int check_free_name(struct gr_ledger *ledger, const char *name, struct gr_lease **ret_old,
 			   struct gr_error *err)
 {

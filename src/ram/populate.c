@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include "base/size.h"
 #include "base/util.h"
@@ -33,6 +34,7 @@ struct gr_populating {
 	_Atomic uint64_t next;      /* first byte that nobody has drawn yet */
 	_Atomic uint64_t done;
 	_Atomic int failed;         /* the first -errno */
+	_Atomic unsigned int running;
 	uint64_t chunk_bytes, started_ns;
 	_Atomic uint64_t ended_ns;  /* of the last thread */
 };
@@ -85,6 +87,8 @@ static void *thread_main(void *data)
 	seen = atomic_load(&p->ended_ns);
 	while (seen < now && !atomic_compare_exchange_weak(&p->ended_ns, &seen, now))
 		;
+	if (atomic_fetch_sub(&p->running, 1) == 1 && p->options.done_fd > 0)
+		eventfd_write(p->options.done_fd, 1);
 	return NULL;
 }
 
@@ -191,6 +195,7 @@ int gr_ram_populate_start(struct gr_ram *ram, const struct gr_populate_options *
 				    strerror(-r));
 	}
 	p->started_ns = gr_now_ns();
+	atomic_store(&p->running, p->thread_count);
 	release_threads(p, true);
 	*ret = p;
 	return 0;

@@ -46,7 +46,8 @@ struct gr_populate_options {
 	struct gr_list cpus;    /* to pin them to; empty: not pinned */
 	void (*progress)(void *data, uint64_t done_bytes, uint64_t total_bytes);
 	void *progress_data;
-	const volatile int *interrupted;
+	const volatile int *interrupted; /* ends the work with -EINTR once it is not 0 */
+	int done_fd; /* an eventfd that gets 1 when all is done or failed; 0 or less: none */
 };
 
 /**

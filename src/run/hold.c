@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/util.h"
 
@@ -186,14 +188,15 @@ static int cpus_of(const struct gr_hold *hold, const struct gr_need *need, struc
 	return 0;
 }
 
-static int start_one(struct gr_hold *hold, size_t index, struct gr_error *err)
+static int start_one(struct gr_hold *hold, size_t index, bool behind, struct gr_error *err)
 {
 	_cleanup_list_ struct gr_list cpus = { 0 };
 	struct gr_populate_options options = {
 		.threads = hold->options->threads,
 		.progress = populate_progress,
 		.progress_data = (void *)hold->options,
-		.interrupted = hold->options->interrupted,
+		.interrupted = behind ? &hold->stop : hold->options->interrupted,
+		.done_fd = behind ? hold->done_fd : -1,
 	};
 
 	if (cpus_of(hold, &hold->options->request->needs[index], &cpus) < 0)
@@ -204,8 +207,11 @@ static int start_one(struct gr_hold *hold, size_t index, struct gr_error *err)
 
 int gr_hold_populate_start(struct gr_hold *hold, struct gr_error *err)
 {
+	hold->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (hold->done_fd < 0)
+		return gr_error_set(err, GR_CLASS_SYSTEM, errno, "eventfd: %s", strerror(errno));
 	for (size_t i = 0; i < hold->count; i++) {
-		int r = start_one(hold, i, err);
+		int r = start_one(hold, i, true, err);
 
 		if (r < 0)
 			return r;
@@ -233,12 +239,22 @@ int gr_hold_populate_wait(struct gr_hold *hold, struct gr_run_report *report, st
 	return failed;
 }
 
+void gr_hold_populate_stop(struct gr_hold *hold)
+{
+	hold->stop = 1;
+	for (size_t i = 0; i < hold->count; i++) {
+		if (hold->populating[i])
+			gr_ram_populate_wait(hold->populating[i], NULL, NULL);
+		hold->populating[i] = NULL;
+	}
+}
+
 /* Populates one need; a page that is not on its node any more is made up for. */
 static int populate_one(struct gr_hold *hold, size_t index, uint64_t *elapsed,
 			struct gr_error *err)
 {
 	for (int i = 0;; i++) {
-		int r = start_one(hold, index, err);
+		int r = start_one(hold, index, false, err);
 
 		if (r >= 0) {
 			struct gr_populating *p = hold->populating[index];
@@ -301,11 +317,10 @@ int gr_hold_give_back(struct gr_hold *hold, struct gr_run_report *report, struct
 
 void gr_hold_close(struct gr_hold *hold)
 {
-	for (size_t i = 0; i < hold->count; i++) {
-		if (hold->populating[i])
-			gr_ram_populate_wait(hold->populating[i], NULL, NULL);
-	}
+	gr_hold_populate_stop(hold);
 	gr_hold_drop(hold);
+	if (hold->done_fd > 0)
+		close(hold->done_fd);
 	free(hold->rams);
 	free(hold->populating);
 	gr_lease_free(hold->lease);

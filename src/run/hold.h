@@ -15,6 +15,8 @@ struct gr_hold {
 	struct gr_ram *rams;      /* [i] for request->needs[i]; none for a VMM that takes pool pages */
 	size_t count;
 	struct gr_populating **populating; /* [i]; NULL when not under way */
+	volatile int stop;        /* not 0: populating behind a VMM ends */
+	int done_fd;              /* eventfd: gets 1 for each need that was populated behind a VMM */
 	bool topped_up;           /* a stranger's pages were made up for: said once */
 };
 
@@ -30,8 +32,13 @@ int gr_hold_map(struct gr_hold *hold, bool as_files, struct gr_error *err);
 
 /** gr_hold_populate - all of it, now. */
 int gr_hold_populate(struct gr_hold *hold, struct gr_run_report *report, struct gr_error *err);
+
+/** gr_hold_populate_start - begin, behind the caller's back; done_fd tells of the end. */
 int gr_hold_populate_start(struct gr_hold *hold, struct gr_error *err);
 int gr_hold_populate_wait(struct gr_hold *hold, struct gr_run_report *report, struct gr_error *err);
+
+/** gr_hold_populate_stop - end it early, if it is under way. */
+void gr_hold_populate_stop(struct gr_hold *hold);
 
 /** gr_hold_drop - unmap and close our side; the pages live on in a VMM that has the fds. */
 void gr_hold_drop(struct gr_hold *hold);

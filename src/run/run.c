@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/util.h"
@@ -132,28 +133,9 @@ static int start_gated(struct gr_hold *hold, const struct gr_run_report *report,
 	return r;
 }
 
-/* From the gate to the moment when our side has nothing to do any more. */
-static int let_go(struct gr_hold *hold, struct gr_run_report *report, struct gr_child *child,
-		  const char *program, uint64_t started_ns, struct gr_error *err)
+/* Our side has nothing to do any more: the memory and the lease are the VMM's. */
+static void leave_to_vmm(struct gr_hold *hold, struct gr_run_report *report, uint64_t started_ns)
 {
-	int r = 0;
-
-	if (report->populate == GR_POPULATE_BACKGROUND)
-		r = gr_hold_populate_start(hold, err);
-	if (r < 0) {
-		gr_child_abort(child);
-		return r;
-	}
-	r = gr_child_go(child, program, err);
-	if (r < 0)
-		return r;
-	if (report->populate == GR_POPULATE_BACKGROUND) {
-		struct gr_error populate_err;
-
-		/* The VM runs; what could not be populated is its to find, and ours to report. */
-		if (gr_hold_populate_wait(hold, report, &populate_err) < 0)
-			hold->options->say(hold->options->say_data, populate_err.message);
-	}
 	if (report->populate != GR_POPULATE_LAZY)
 		report->ready_ns = gr_now_ns() - started_ns;
 	gr_hold_drop(hold);
@@ -161,14 +143,78 @@ static int let_go(struct gr_hold *hold, struct gr_run_report *report, struct gr_
 		gr_lease_settle(hold->ledger, hold->lease, NULL);
 	gr_ledger_close(hold->ledger);
 	hold->ledger = NULL;
-	return 0;
+}
+
+struct running {
+	struct gr_hold *hold;
+	struct gr_run_report *report;
+	struct prover prover;
+	uint64_t started_ns;
+	size_t populated; /* needs */
+};
+
+/* A need was populated behind the VMM; after the last one our side is done. */
+static bool on_populated(void *data)
+{
+	struct running *running = data;
+	struct gr_hold *hold = running->hold;
+	struct gr_error err;
+	eventfd_t count = 0;
+
+	if (eventfd_read(hold->done_fd, &count) < 0)
+		return false;
+	running->populated += count;
+	if (running->populated < hold->count)
+		return false;
+	/* The VM runs; what could not be populated is its to find, and ours to report. */
+	if (gr_hold_populate_wait(hold, running->report, &err) < 0)
+		hold->options->say(hold->options->say_data, err.message);
+	leave_to_vmm(hold, running->report, running->started_ns);
+	return true;
+}
+
+static bool look(void *data)
+{
+	struct running *running = data;
+
+	return prove(&running->prover);
+}
+
+/* Opens the gate and lives beside the VMM until it ends. */
+static int let_go(struct running *running, struct gr_child *child, const char *program,
+		  struct gr_error *err)
+{
+	struct gr_hold *hold = running->hold;
+	struct gr_waiting waiting = { .event_fd = -1, .on_event = on_populated, .look = look,
+				      .data = running };
+	int r = 0;
+
+	if (running->report->populate == GR_POPULATE_BACKGROUND && hold->count) {
+		r = gr_hold_populate_start(hold, err);
+		waiting.event_fd = hold->done_fd;
+	}
+	if (r < 0) {
+		gr_child_abort(child);
+		return r;
+	}
+	r = gr_child_go(child, program, err);
+	if (r < 0)
+		return r;
+	if (waiting.event_fd < 0)
+		leave_to_vmm(hold, running->report, running->started_ns);
+	running->prover.pid = child->pid;
+	r = gr_wait(child, &waiting, err);
+	gr_closep(&child->pidfd);
+	gr_closep(&child->error_fd);
+	return r;
 }
 
 static int run_vmm(struct gr_hold *hold, struct gr_run_report *report, uint64_t started_ns,
 		   struct gr_error *err)
 {
 	const struct gr_run_options *options = hold->options;
-	struct prover prover = { .options = options, .report = report };
+	struct running running = { .hold = hold, .report = report, .started_ns = started_ns,
+				   .prover = { .options = options, .report = report } };
 	_cleanup_free_ char *program = NULL;
 	struct gr_child child;
 	sigset_t mask;
@@ -187,13 +233,7 @@ static int run_vmm(struct gr_hold *hold, struct gr_run_report *report, uint64_t 
 		return gr_error_set(err, GR_CLASS_HOST, EINTR, "interrupted before the VM started");
 	r = start_gated(hold, report, mask, &child, &program, err);
 	if (r >= 0)
-		r = let_go(hold, report, &child, program, started_ns, err);
-	if (r < 0)
-		return r;
-	prover.pid = child.pid;
-	r = gr_wait(&child, prove, &prover, err);
-	gr_closep(&child.pidfd);
-	gr_closep(&child.error_fd);
+		r = let_go(&running, &child, program, err);
 	if (r < 0)
 		return r;
 	report->exit_status = r;
@@ -202,7 +242,7 @@ static int run_vmm(struct gr_hold *hold, struct gr_run_report *report, uint64_t 
 
 int gr_run(const struct gr_run_options *options, struct gr_run_report *ret, struct gr_error *err)
 {
-	struct gr_hold hold = { .options = options };
+	struct gr_hold hold = { .options = options, .done_fd = -1 };
 	uint64_t started_ns = gr_now_ns();
 	struct gr_error back_err;
 	int r, back;
@@ -219,11 +259,7 @@ int gr_run(const struct gr_run_options *options, struct gr_run_report *ret, stru
 
 		r = gr_builtin_run(&hold, ret, started_ns, prove, &prover, err);
 	}
-	for (size_t i = 0; i < hold.count; i++) {
-		if (hold.populating[i])
-			gr_ram_populate_wait(hold.populating[i], NULL, NULL);
-		hold.populating[i] = NULL;
-	}
+	gr_hold_populate_stop(&hold);
 	gr_hold_drop(&hold);
 	back = gr_hold_give_back(&hold, ret, &back_err);
 	if (back < 0 && err)

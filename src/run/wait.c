@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * One poll() over a signalfd, the child's pidfd and the next look at its memory. A signal that the
- * terminal sent reached the child as well (same process group) and is not passed on twice.
+ * One poll() over a signalfd, the child's pidfd, the eventfd of those who populate, and the next
+ * look at its memory. A signal that the terminal sent reached the child as well (same process group) and is not passed on twice.
  */
 #include "run/wait.h"
 
@@ -59,10 +59,11 @@ static int reap(pid_t pid, struct gr_error *err)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-int gr_wait(struct gr_child *child, bool (*look)(void *data), void *data, struct gr_error *err)
+int gr_wait(struct gr_child *child, const struct gr_waiting *waiting, struct gr_error *err)
 {
 	_cleanup_close_ int signal_fd = -1;
-	int pause_ms = LOOK_FIRST_MS;
+	int pause_ms = LOOK_FIRST_MS, event_fd = waiting->event_fd;
+	bool looking = true;
 	sigset_t set;
 
 	fill_set(&set);
@@ -71,8 +72,9 @@ int gr_wait(struct gr_child *child, bool (*look)(void *data), void *data, struct
 		return gr_error_set(err, GR_CLASS_SYSTEM, errno, "signalfd: %s", strerror(errno));
 	for (;;) {
 		struct pollfd fds[] = { { .fd = child->pidfd, .events = POLLIN },
-					{ .fd = signal_fd, .events = POLLIN } };
-		int n = poll(fds, GR_ARRAY_SIZE(fds), look ? pause_ms : -1);
+					{ .fd = signal_fd, .events = POLLIN },
+					{ .fd = event_fd, .events = POLLIN } };
+		int n = poll(fds, GR_ARRAY_SIZE(fds), event_fd < 0 && looking ? pause_ms : -1);
 
 		if (n < 0 && errno != EINTR)
 			return gr_error_set(err, GR_CLASS_SYSTEM, errno, "poll: %s",
@@ -81,10 +83,12 @@ int gr_wait(struct gr_child *child, bool (*look)(void *data), void *data, struct
 			return reap(child->pid, err);
 		if (n > 0 && fds[1].revents)
 			pass_signal(signal_fd, child->pidfd);
+		if (n > 0 && fds[2].revents && waiting->on_event(waiting->data))
+			event_fd = -1;
 		if (n == 0) {
 			pause_ms *= 2;
-			if (look(data) || pause_ms > LOOK_LAST_MS)
-				look = NULL;
+			if (waiting->look(waiting->data) || pause_ms > LOOK_LAST_MS)
+				looking = false;
 		}
 	}
 }

@@ -53,10 +53,11 @@ teardown() {
 	[ "$before" = "$after" ] || { echo "before: $before"; echo "after: $after"; return 1; }
 }
 
-# Every count of every pool but the transient "resv"
+# Every count of the pool that we touch, but the transient "resv"
 pools() {
-	grep -H . /sys/kernel/mm/hugepages/*/{nr,free,surplus}_hugepages \
-		/sys/devices/system/node/node*/hugepages/*/{nr,free,surplus}_hugepages | tr '\n' ' '
+	grep -H . "$POOL"/{nr,free,surplus}_hugepages \
+		/sys/devices/system/node/node*/hugepages/hugepages-2048kB/{nr,free,surplus}_hugepages |
+		tr '\n' ' '
 }
 
 count() { # total|free|surplus
@@ -151,8 +152,8 @@ field() { # EXPRESSION of d
 	run -2 "$GUESTRAM" release /bats-a
 	run -1 --separate-stderr "$GUESTRAM" release bats-unknown
 	[[ $stderr == *"no lease 'bats-unknown'"* ]]
-	"$GUESTRAM" reserve bats-a -m 2M >/dev/null
-	run -2 "$GUESTRAM" reserve bats-a -m 2M
+	"$GUESTRAM" reserve bats-a -m 2M --page-size 2M >/dev/null
+	run -2 "$GUESTRAM" reserve bats-a -m 2M --page-size 2M
 	"$GUESTRAM" release bats-a >/dev/null
 }
 
@@ -281,7 +282,16 @@ field() { # EXPRESSION of d
 	cp "$GUESTRAM" "$BATS_TEST_TMPDIR/guestram"
 	chmod -R a+rX "$BATS_RUN_TMPDIR"
 	run -3 --separate-stderr setpriv --reuid=65534 --regid=65534 --clear-groups \
-		"$BATS_TEST_TMPDIR/guestram" reserve bats-a -m 2M
+		"$BATS_TEST_TMPDIR/guestram" reserve bats-a -m 2M --page-size 2M
 	[[ $stderr == */* ]]
 	[[ $stderr == *"needs root"* ]]
+}
+
+@test "a read-only /sys: exit 3, the file is named, nothing is left" {
+	unshare -m true 2>/dev/null || must_run "no mount namespaces"
+	run -3 --separate-stderr unshare -m sh -c \
+		"mount -o remount,bind,ro /sys && exec '$GUESTRAM' reserve bats-a -m 2M --page-size 2M"
+	[[ $stderr == */sys* ]]
+	[[ $stderr == *hint:* ]]
+	[ ! -e "$LEASES/bats-a.json" ]
 }

@@ -14,11 +14,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static bool same(const struct gr_lease *a, const struct gr_lease *b)
 {
-	return !strcmp(a->name, b->name) && a->state == b->state &&
-	       a->owner_pid == b->owner_pid && a->owner_start_time == b->owner_start_time &&
-	       a->keeper_pid == b->keeper_pid && a->keeper_start_time == b->keeper_start_time &&
-	       a->since == b->since && a->expires_ns == b->expires_ns &&
-	       !strcmp(a->boot_id, b->boot_id) && a->grant_count == b->grant_count &&
+	return !strcmp(a->name, b->name) && a->state == b->state && a->owner_pid == b->owner_pid &&
+	       a->owner_start_time == b->owner_start_time && a->keeper_pid == b->keeper_pid &&
+	       a->keeper_start_time == b->keeper_start_time && a->since == b->since &&
+	       a->expires_ns == b->expires_ns && !strcmp(a->boot_id, b->boot_id) &&
+	       a->grant_count == b->grant_count &&
 	       (!a->grant_count ||
 		!memcmp(a->grants, b->grants, a->grant_count * sizeof(*a->grants)));
 }

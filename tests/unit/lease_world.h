@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the tests of lease/ share: a modelled host with an open ledger, short ways to reserve and
- * release, and the rule that must hold whenever nobody is in the middle of something: the persistent
- * count of each node is what other owners have plus what the leases owe.
+ * release, and the rule that must hold whenever nobody is in the middle of something: the
+ * persistent count of each node is what other owners have plus what the leases owe.
  */
 #ifndef GR_TEST_LEASE_WORLD_H
 #define GR_TEST_LEASE_WORLD_H
@@ -62,7 +62,8 @@ static inline void world_end(struct world *w)
 static inline int reserve_grants(struct world *w, const char *name, const struct gr_grant *grants,
 				 size_t count, bool pending)
 {
-	struct gr_reserve_options options = { .grants = grants, .grant_count = count,
+	struct gr_reserve_options options = { .grants = grants,
+					      .grant_count = count,
 					      .pending = pending };
 	struct gr_lease *lease = NULL;
 	int r;
@@ -75,7 +76,8 @@ static inline int reserve_grants(struct world *w, const char *name, const struct
 
 static inline int reserve(struct world *w, const char *name, int node, uint64_t pages)
 {
-	const struct gr_grant grant = { .node = node, .page_size_bytes = MODEL_PAGE,
+	const struct gr_grant grant = { .node = node,
+					.page_size_bytes = MODEL_PAGE,
 					.pages = pages };
 
 	return reserve_grants(w, name, &grant, 1, false);
@@ -132,11 +134,11 @@ static inline uint64_t owed(struct world *w, int node)
 	return pages;
 }
 
-#define assert_pool(w, node, total_, free_, surplus_)                      \
-	do {                                                               \
-		assert_int_equal((w)->k->total[node], total_);             \
-		assert_int_equal((w)->k->free[node], free_);               \
-		assert_int_equal((w)->k->surplus[node], surplus_);         \
+#define assert_pool(w, node, total_, free_, surplus_)                                              \
+	do {                                                                                       \
+		assert_int_equal((w)->k->total[node], total_);                                     \
+		assert_int_equal((w)->k->free[node], free_);                                       \
+		assert_int_equal((w)->k->surplus[node], surplus_);                                 \
 	} while (0)
 
 /* Runs @act in a child that is killed at point @at. Return: false if it ended before that point. */
@@ -163,5 +165,33 @@ static inline bool killed_at(struct world *w, unsigned int at, void (*act)(struc
 		    (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == MODEL_DIED));
 	return WEXITSTATUS(status) == MODEL_DIED;
 }
+
+static inline int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	world_start(w, 1);
+	*state = w;
+	return 0;
+}
+
+static inline int setup_two(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	world_start(w, 2);
+	*state = w;
+	return 0;
+}
+
+static inline int teardown(void **state)
+{
+	world_end(*state);
+	free(*state);
+	return 0;
+}
+
+#define ONE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define TWO(test) cmocka_unit_test_setup_teardown(test, setup_two, teardown)
 
 #endif

@@ -45,8 +45,8 @@ static bool adjust_surplus(struct model_kernel *k, int only, int delta)
 	for (int i = 0; i < k->nodes; i++) {
 		int node = (int)((*next)++ % (uint64_t)k->nodes);
 
-		if (!allowed(only, node) || (delta < 0 ? !k->surplus[node] :
-					     k->surplus[node] >= k->total[node]))
+		if (!allowed(only, node) ||
+		    (delta < 0 ? !k->surplus[node] : k->surplus[node] >= k->total[node]))
 			continue;
 		k->surplus[node] += (uint64_t)delta;
 		return true;

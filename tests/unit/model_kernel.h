@@ -28,7 +28,8 @@ struct model_kernel {
 	size_t script_count, script_at;
 };
 
-/** kernel_write - what a write to nr_hugepages (@node -1) or the node's does; @only: bound to it. */
+/** kernel_write - what a write to nr_hugepages (@node -1) or the node's does; @only: bound to it.
+ */
 void kernel_write(struct model_kernel *k, int node, int only, uint64_t count);
 
 /** kernel_take - fault @pages in on @node. Return: how many were had. */

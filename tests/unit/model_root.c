@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * See the header. A path is split into (node, file) once, in pool_file(); what is not a pool file is
- * one of a few texts or absent. renameat(), unlinkat() and nanosleep() are wrapped by the linker:
- * the first two are where the ledger changes, the last would only make the tests slow.
+ * See the header. A path is split into (node, file) once, in pool_file(); what is not a pool file
+ * is one of a few texts or absent. renameat(), unlinkat() and nanosleep() are wrapped by the
+ * linker: the first two are where the ledger changes, the last would only make the tests slow.
  */
 #include "model_root.h"
 
@@ -129,7 +129,8 @@ static const char *pool_file(const struct model *model, const char *path, int *r
 		return path + 41;
 	}
 	if (sscanf(path, "sys/devices/system/node/node%d/hugepages/" SIZE_DIR "/%n", &node, &at) !=
-		    1 || !at || model->flat || node >= model->kernel.nodes)
+		    1 ||
+	    !at || model->flat || node >= model->kernel.nodes)
 		return NULL;
 	*ret_node = node;
 	return path + at;
@@ -143,8 +144,8 @@ static bool pool_value(const struct model *model, const char *path, uint64_t *re
 
 	if (!file)
 		return false;
-	if (!strcmp(file, "nr_hugepages") || (node < 0 && !model->flat &&
-					      !strcmp(file, "nr_hugepages_mempolicy")))
+	if (!strcmp(file, "nr_hugepages") ||
+	    (node < 0 && !model->flat && !strcmp(file, "nr_hugepages_mempolicy")))
 		*ret = node < 0 ? kernel_sum(k, k->total) : k->total[node];
 	else if (!strcmp(file, "free_hugepages"))
 		*ret = node < 0 ? kernel_sum(k, k->free) : k->free[node];
@@ -168,20 +169,25 @@ static int text_of(const struct model *model, const char *path, char **ret)
 	if (pool_value(model, path, &value))
 		return gr_asprintf(ret, "%llu\n", (unsigned long long)value);
 	if (!strcmp(path, "proc/meminfo"))
-		return gr_asprintf(ret, "MemTotal: 1073741824 kB\nMemFree: %llu kB\n"
+		return gr_asprintf(ret,
+				   "MemTotal: 1073741824 kB\nMemFree: %llu kB\n"
 				   "MemAvailable: %llu kB\nCached: 0 kB\nSwapFree: 0 kB\n"
-				   "Hugepagesize: 2048 kB\n", available, available);
+				   "Hugepagesize: 2048 kB\n",
+				   available, available);
 	if (!strcmp(path, "proc/sys/kernel/random/boot_id"))
 		return gr_asprintf(ret, "%s\n", model->boot_id);
 	if (!model->flat && sscanf(path, "sys/devices/system/node/node%d/meminfo", &node) == 1 &&
 	    node < model->kernel.nodes)
-		return gr_asprintf(ret, "Node %d MemTotal: 268435456 kB\nNode %d MemFree: %llu kB\n",
+		return gr_asprintf(ret,
+				   "Node %d MemTotal: 268435456 kB\nNode %d MemFree: %llu kB\n",
 				   node, node, available / 4 - (unsigned long long)node);
 	if (sscanf(path, "proc/%d/stat", &pid) == 1) {
 		for (size_t i = 0; i < GR_ARRAY_SIZE(model->alive); i++) {
 			if (pid > 0 && model->alive[i] == pid)
-				return gr_asprintf(ret, "%d (a VM) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 "
-						   "20 0 1 0 %d 0 0\n", pid, 1000 + pid);
+				return gr_asprintf(ret,
+						   "%d (a VM) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 "
+						   "20 0 1 0 %d 0 0\n",
+						   pid, 1000 + pid);
 		}
 	}
 	return -ENOENT;
@@ -230,8 +236,9 @@ static int write_pool(const struct gr_root *root, const char *path, int bound, u
 	if (r >= 0 && (!file || strncmp(file, "nr_hugepages", 12)))
 		r = -ENOENT;
 	if (r < 0)
-		return gr_error_set(err, r == -EACCES || r == -EROFS ? GR_CLASS_HOST :
-				    GR_CLASS_SYSTEM, -r, "cannot write /%s", path);
+		return gr_error_set(err,
+				    r == -EACCES || r == -EROFS ? GR_CLASS_HOST : GR_CLASS_SYSTEM,
+				    -r, "cannot write /%s", path);
 	if (model->before_write)
 		model->before_write(model);
 	kill_point(model);

@@ -16,24 +16,24 @@
 #define MODEL_PAGE (UINT64_C(2) << 20)
 #define MODEL_BOOT_ID "11111111-2222-3333-4444-555555555555"
 
-struct model_fault { /* what happens at some of the accesses */
-	const char *part;     /* of the path */
+struct model_fault {	  /* what happens at some of the accesses */
+	const char *part; /* of the path */
 	bool writing;
 	int errnum;
-	unsigned int skip;    /* accesses that go well first */
-	unsigned int times;   /* then so many fail; 0: none */
+	unsigned int skip;  /* accesses that go well first */
+	unsigned int times; /* then so many fail; 0: none */
 };
 
 struct model {
 	struct model_kernel kernel;
-	bool flat;                  /* a kernel without NUMA: no node directories */
-	uint64_t reserved_shown;    /* not 0: what resv_hugepages says */
+	bool flat;		 /* a kernel without NUMA: no node directories */
+	uint64_t reserved_shown; /* not 0: what resv_hugepages says */
 	uint64_t available_bytes;
 	char boot_id[40];
 	pid_t alive[16];
 	struct model_fault fault;
 	unsigned int writes, cycles, compactions, naps;
-	bool deaf;                  /* writes to pools succeed and do nothing */
+	bool deaf; /* writes to pools succeed and do nothing */
 	/* Called between the reading of a pool and the write to it, and at each compaction. */
 	void (*before_write)(struct model *model);
 	void (*at_compaction)(struct model *model);

@@ -11,10 +11,12 @@
 static const struct gr_grant one[] = { { .node = 1, .page_size_bytes = MODEL_PAGE, .pages = 20 } };
 static const struct gr_grant two[] = { { .node = 0, .page_size_bytes = MODEL_PAGE, .pages = 30 },
 				       { .node = 1, .page_size_bytes = MODEL_PAGE, .pages = 20 } };
-static const struct gr_grant any[] = { { .node = -1, .page_size_bytes = MODEL_PAGE,
-					 .pages = 150 } };
-static const struct gr_grant most[] = { { .node = -1, .page_size_bytes = MODEL_PAGE,
-					  .pages = 100000 } };
+static const struct gr_grant any[] = {
+	{ .node = -1, .page_size_bytes = MODEL_PAGE, .pages = 150 }
+};
+static const struct gr_grant most[] = {
+	{ .node = -1, .page_size_bytes = MODEL_PAGE, .pages = 100000 }
+};
 
 /* The hosts on which all is tried: two nodes, three kernels. */
 struct scene {
@@ -139,9 +141,11 @@ static void try_all_points(struct world *w, void (*prepare)(struct world *w),
 }
 
 /* Others' surplus stands beside pages in use only: free ones would be lost at the next free. */
-#define SCENE(...)                                            \
-	{ true, true, __VA_ARGS__ }, { false, true, __VA_ARGS__ }, \
-	{ false, false, __VA_ARGS__ }
+#define SCENE(...)                                                                                 \
+	{ true, true, __VA_ARGS__ }, { false, true, __VA_ARGS__ },                                 \
+	{                                                                                          \
+		false, false, __VA_ARGS__                                                          \
+	}
 
 static const struct scene scenes[] = {
 	SCENE({ 0 }, { 0 }, { 0 }, one, 1),
@@ -199,12 +203,13 @@ static void topping_up(void **state)
 
 /*
  * Surplus came to stand on the node after the lease had its pages there. A top-up that is killed
- * before its write has promoted nothing: what is above the goal is the lease's own, no debt is left.
+ * before its write has promoted nothing: what is above the goal is the lease's own, no debt is
+ * left.
  */
 static void intent_not_begun(void **state)
 {
-	static const struct scene with_free_pages = { false, false, { 64, 7 }, { 32, 0 }, { 0 },
-						      one, 1 };
+	static const struct scene with_free_pages = { false, false, { 64, 30 }, { 32, 30 },
+						      { 0 }, one,   1 };
 	struct world w;
 
 	world_start(&w, 2);
@@ -218,7 +223,7 @@ static void intent_not_begun(void **state)
 			assert_int_equal(release(&w, "vm", NULL), 0);
 		assert_int_equal(recover(&w), 0);
 		assert_int_equal(lease_count(&w), 0);
-		assert_pool(&w, 1, 7 + 15, 7, 15);
+		assert_pool(&w, 1, 30 + 15, 0, 15);
 	}
 	world_end(&w);
 }
@@ -226,9 +231,12 @@ static void intent_not_begun(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reservation), cmocka_unit_test(release_of_free_pages),
-		cmocka_unit_test(release_of_pages_in_use), cmocka_unit_test(settling),
-		cmocka_unit_test(topping_up), cmocka_unit_test(intent_not_begun),
+		cmocka_unit_test(reservation),
+		cmocka_unit_test(release_of_free_pages),
+		cmocka_unit_test(release_of_pages_in_use),
+		cmocka_unit_test(settling),
+		cmocka_unit_test(topping_up),
+		cmocka_unit_test(intent_not_begun),
 	};
 
 	return cmocka_run_group_tests_name("lease, killed", tests, NULL, NULL);

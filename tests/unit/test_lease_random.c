@@ -16,8 +16,8 @@ struct day {
 	struct world w;
 	uint64_t seed;
 	int nodes;
-	uint64_t others[MODEL_NODES];   /* persistent pages of another owner */
-	uint64_t in_use[MODEL_NODES];   /* by whomever */
+	uint64_t others[MODEL_NODES]; /* persistent pages of another owner */
+	uint64_t in_use[MODEL_NODES]; /* by whomever */
 	/* Untouched reservations are counted for the whole host: to keep one, the kernel may leave
 	 * surplus pages on the free list of another node than the one that is taken in the end.
 	 * On days without any, no such page may be there. */
@@ -167,16 +167,17 @@ static void make_wish(struct day *d)
 	for (size_t i = 0; i < wish.count; i++)
 		wish.grants[i] = (struct gr_grant){
 			.node = (int)rnd(d, (uint64_t)d->nodes + 1) - 1,
-			.page_size_bytes = MODEL_PAGE, .pages = 1 + rnd(d, 120),
+			.page_size_bytes = MODEL_PAGE,
+			.pages = 1 + rnd(d, 120),
 		};
 }
 
 static void guestram(struct day *d)
 {
-	static void (*const acts[])(struct world *w) = { act_reserve, act_reserve, act_release,
-							 act_recover, act_settle, act_more,
-							 act_own };
-	void (*act)(struct world *w) = acts[rnd(d, GR_ARRAY_SIZE(acts))];
+	static void (*const acts[])(struct world * w) = { act_reserve, act_reserve, act_release,
+							  act_recover, act_settle,  act_more,
+							  act_own };
+	void (*act)(struct world * w) = acts[rnd(d, GR_ARRAY_SIZE(acts))];
 	unsigned int at = 1 + (unsigned int)rnd(d, 12);
 
 	make_wish(d);
@@ -236,9 +237,9 @@ static void evening(struct day *d)
 
 static void run_day(struct day *d, uint64_t seed)
 {
-	static void (*const events[])(struct day *d) = { take, take, let_go, let_go, hand_over,
-							 promise, other_owner, guestram, guestram,
-							 guestram };
+	static void (*const events[])(struct day * d) = { take,	     take,    let_go,	   let_go,
+							  hand_over, promise, other_owner, guestram,
+							  guestram,  guestram };
 	static const uint64_t limit[MODEL_NODES] = { 600, 400, 500, 300 };
 
 	d->seed = seed;
@@ -267,7 +268,8 @@ static void random_days(void **state)
 	struct day d = { 0 };
 	const char *only = getenv("GUESTRAM_SEED");
 
-	uint64_t seeds = getenv("GUESTRAM_SEEDS") ? strtoull(getenv("GUESTRAM_SEEDS"), NULL, 10) : SEEDS;
+	uint64_t seeds =
+		getenv("GUESTRAM_SEEDS") ? strtoull(getenv("GUESTRAM_SEEDS"), NULL, 10) : SEEDS;
 
 	for (uint64_t seed = 1; seed <= seeds; seed++) {
 		if (only && strtoull(only, NULL, 10) != seed)
