@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 
 #include "base/util.h"
 
@@ -105,7 +106,7 @@ static int access_error(const struct gr_root *root, const char *path, const char
 	if (errnum == EROFS)
 		gr_error_hint(err, "/sys is read-only here, as in most containers: run this on the host");
 	else if (forbidden && geteuid() != 0)
-		gr_error_hint(err, "this needs root; `guestram host`, `plan` and `list` work without");
+		gr_error_hint(err, "this needs root; `guestram host`, `plan` and `run -b thp` work without");
 	return r;
 }
 
@@ -234,6 +235,37 @@ int gr_root_write_u64(const struct gr_root *root, const char *path, uint64_t val
 	if (r < 0 || !ret_readback)
 		return r;
 	return gr_root_read_u64(root, path, ret_readback, err);
+}
+
+int gr_root_file_system(const struct gr_root *root, const char *path, uint64_t *ret_magic,
+			uint64_t *ret_block_bytes, bool *ret_regular, struct gr_error *err)
+{
+	_cleanup_free_ char *dir = NULL;
+	_cleanup_close_ int fd = -1;
+	struct statfs fs;
+	struct stat st;
+
+	path += strspn(path, "/");
+	fd = open_below(root, *path ? path : ".", O_PATH, 0);
+	if (fd == -ENOENT) {
+		char *slash;
+
+		dir = strdup(path);
+		if (!dir)
+			return gr_error_nomem(err);
+		slash = strrchr(dir, '/');
+		if (slash)
+			*slash = '\0';
+		fd = open_below(root, slash ? dir : ".", O_PATH, 0);
+	}
+	if (fd < 0)
+		return access_error(root, path, "cannot find", -fd, err);
+	if (fstatfs(fd, &fs) < 0 || fstat(fd, &st) < 0)
+		return access_error(root, path, "cannot stat", errno, err);
+	*ret_magic = (uint64_t)fs.f_type;
+	*ret_block_bytes = (uint64_t)fs.f_bsize;
+	*ret_regular = S_ISREG(st.st_mode);
+	return 0;
 }
 
 bool gr_root_exists(const struct gr_root *root, const char *path)

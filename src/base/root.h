@@ -74,6 +74,14 @@ int gr_root_write_u64(const struct gr_root *root, const char *path, uint64_t val
 int gr_root_open_fd(const struct gr_root *root, const char *path, int flags, unsigned int mode,
 		    struct gr_error *err);
 
+/**
+ * gr_root_file_system - what kind of file system a path is on (its directory, if it is not there)
+ * @ret_magic: f_type of statfs(2); @ret_block_bytes: f_bsize, on hugetlbfs the page size
+ * @ret_regular: there is a regular file at @path
+ */
+int gr_root_file_system(const struct gr_root *root, const char *path, uint64_t *ret_magic,
+			uint64_t *ret_block_bytes, bool *ret_regular, struct gr_error *err);
+
 /** gr_root_exists - does the file exist (of any type)? Forbidden counts as existing. */
 bool gr_root_exists(const struct gr_root *root, const char *path);
 

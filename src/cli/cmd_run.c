@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/magic.h>
 #include <unistd.h>
 
 #include "base/progress.h"
@@ -174,6 +175,42 @@ static int read_input(struct gr_cli *cli, const struct gr_args *args, struct run
 	return r;
 }
 
+/*
+ * A mem-path is replaced by memory that we hold. On hugetlbfs its page size is what was asked for;
+ * a file elsewhere may have contents that the guest needs, and is not ours to replace.
+ */
+static int check_mem_path(struct gr_cli *cli, const char *path, struct gr_need *need)
+{
+	uint64_t magic, block_bytes;
+	bool regular;
+	int r = gr_root_file_system(cli->root, path, &magic, &block_bytes, &regular, &cli->err);
+
+	if (r < 0)
+		return r;
+	if (magic == HUGETLBFS_MAGIC) {
+		if (!need->page_size_bytes)
+			need->page_size_bytes = block_bytes;
+		return 0;
+	}
+	if (!regular)
+		return 0;
+	r = gr_cli_usage(cli, "mem-path=%.200s is a file with contents of its own", path);
+	gr_error_hint(&cli->err, "guestram would put empty memory in its place: leave mem-path out, "
+				 "or start this VM without guestram");
+	return r;
+}
+
+static int check_mem_paths(struct gr_cli *cli, struct gr_qemu *qemu)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < qemu->request.need_count && r >= 0; i++) {
+		if (qemu->sources[i].mem_path)
+			r = check_mem_path(cli, qemu->sources[i].mem_path, &qemu->request.needs[i]);
+	}
+	return r;
+}
+
 static int make_plan(struct gr_cli *cli, struct run_input *input, const struct gr_floor *floor)
 {
 	int r = gr_host_read(cli->root, GR_READ_POOLS | GR_READ_THP | GR_READ_CGROUPS |
@@ -183,6 +220,8 @@ static int make_plan(struct gr_cli *cli, struct run_input *input, const struct g
 		if (gr_qemu_default_page_size(input->qemu, input->host->default_page_size_bytes) < 0)
 			return gr_error_nomem(&cli->err);
 		r = gr_notes_error(&input->qemu->notes, &cli->err);
+		if (r >= 0)
+			r = check_mem_paths(cli, input->qemu);
 	} else if (r >= 0 && input->request == &input->ch.request) {
 		if (gr_ch_default_page_size(&input->ch, input->host->default_page_size_bytes) < 0)
 			return gr_error_nomem(&cli->err);

@@ -3,6 +3,7 @@
  * The request against what the host has at all, before anything is weighed: page sizes, nodes,
  * RAM. Every mistake is reported, not only the first, so that one run shows all of them.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -190,11 +191,26 @@ static void check_nodes(const struct gr_weighing *w, size_t i, struct gr_problem
 			gr_size_text(ram, have));
 }
 
+/* Another host could, so it is this one that cannot. */
+static void too_large(const struct gr_weighing *w, uint64_t bytes, struct gr_problems *problems)
+{
+	uint64_t room = gr_floor_room(w->host, w->floor, w->host->base_page_bytes, -1);
+	char want[GR_TEXT_MAX], have[GR_TEXT_MAX], lacking[GR_TEXT_MAX], keep[GR_TEXT_MAX];
+
+	gr_problems_add(problems, GR_P_TOO_LARGE,
+			"%s is more than the host's RAM of %s: short by %s, with the floor of %s kept",
+			gr_size_text(bytes, want), gr_size_text(w->host->mem_total_bytes, have),
+			gr_size_text(gr_sub_floor(bytes, room), lacking),
+			gr_size_text(gr_floor_bytes(w->host, w->floor), keep));
+	gr_problems_hint(problems, "%s would fit now: -m %" PRIu64 "M",
+			 gr_size_text(room / GR_MIB * GR_MIB, want), room / GR_MIB);
+}
+
 void gr_check_request(const struct gr_weighing *w, struct gr_problems *problems)
 {
 	const struct gr_request *request = w->request;
 	uint64_t bytes = gr_request_bytes(request), ram = w->host->mem_total_bytes;
-	char want[GR_TEXT_MAX], have[GR_TEXT_MAX], name[GR_TEXT_MAX];
+	char name[GR_TEXT_MAX];
 
 	if (request->need_count == 0) {
 		gr_problems_add(problems, GR_P_NO_MEMORY, "the guest asks for no memory");
@@ -216,9 +232,6 @@ void gr_check_request(const struct gr_weighing *w, struct gr_problems *problems)
 		}
 		check_nodes(w, i, problems);
 	}
-	if (bytes > ram) {
-		gr_problems_add(problems, GR_P_TOO_LARGE, "%s is more than the host's RAM of %s",
-				gr_size_text(bytes, want), gr_size_text(ram, have));
-		gr_problems_hint(problems, "what a guest can have here: `guestram host`");
-	}
+	if (bytes > ram)
+		too_large(w, bytes, problems);
 }

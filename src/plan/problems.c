@@ -20,7 +20,7 @@ static const struct {
 	[GR_P_PAGE_SIZE] = { "GR202", true },
 	[GR_P_TOO_SMALL] = { "GR203", true },
 	[GR_P_CONTRADICTION] = { "GR204", true },
-	[GR_P_TOO_LARGE] = { "GR205", true },
+	[GR_P_TOO_LARGE] = { "GR205", false },
 	[GR_P_NO_NODE] = { "GR206", true },
 	[GR_P_NODE_EMPTY] = { "GR207", true },
 	[GR_P_NODE_FORBIDDEN] = { "GR208", false },

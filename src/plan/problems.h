@@ -10,7 +10,7 @@
  *   GR202  2     the kernel has no pages of that size
  *   GR203  2     less memory than one page
  *   GR204  2     the page size contradicts the backing
- *   GR205  2     more memory than the host, or the node, has RAM
+ *   GR205  3     more memory than the host, or the node, has RAM
  *   GR206  2     there is no such host node
  *   GR207  2     the host node has no memory
  *   GR208  3     the caller's cpuset does not allow the node

@@ -87,7 +87,7 @@ plan() {
 }
 
 @test "what no host could do is exit 2, what this one cannot now is exit 3" {
-	plan 2 -m 900G
+	plan 3 -m 900G
 	grep -q "900 GiB is more than the host's RAM" <<<"$err"
 	plan 2 -m 512M -p 1G
 	grep -q '512 MiB is less than one 1 GiB page' <<<"$err"

@@ -207,10 +207,13 @@ standin() { # MIB RUN-OPTIONS... : the stand-in as a child; waits until it is re
 	bad 2 "nearest sizes are 2M and 4M" run -m 3M -p 2M -b dynamic
 	bad 2 "no huge pages of 4 MiB" run -m 64M -p 4M -b dynamic
 	bad 2 "no host node 7" run -m 64M -n 7 -b dynamic
-	bad 2 "more than the host's RAM" run -m 100000G -b dynamic
+	bad 3 "more than the host's RAM" run -m 100000G -b dynamic
 	bad 2 "not in PATH" run -b dynamic -- qemu-system-nowhere -m 64M
 	bad 2 "there is no option" run --frobnicate
 	bad 2 "daemonize" run -b dynamic -- qemu-system-standin -m 64M -daemonize
+	head -c 4096 /dev/zero >"$BATS_TEST_TMPDIR/template"
+	bad 2 "contents of its own" run -b dynamic -- qemu-system-standin -m 64M -mem-path "$BATS_TEST_TMPDIR/template"
+	bad 4 "cannot find" run -b dynamic -- qemu-system-standin -m 64M -mem-path /no/such/dir
 	bad 2 "cannot be the name" run -m 64M -b dynamic --name a/b
 	bad 2 "no lease" release ../../etc/passwd || bad 2 "cannot be the name" release ../../etc/passwd
 	bad 1 "no lease" release no-such-lease

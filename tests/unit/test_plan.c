@@ -359,7 +359,8 @@ static void test_full_host(void **state)
 	expect_problem(make(w), "GR209", "short by");
 	w->request.needs[0].memory_bytes = 126 * GR_GIB;
 	expect_problem(make(w), "GR205", "126 GiB is more than the host's RAM of 125 GiB");
-	assert_true(w->plan->impossible);
+	expect_problem(w->plan, "GR205", "the floor of 6,400 MiB");
+	assert_false(w->plan->impossible);
 	done(w);
 }
 

@@ -457,8 +457,9 @@ static void test_rewrite_refuses(void **state)
 
 static void test_print(void **state)
 {
-	char *argv[] = { "A=b", "-m", "4G", "", "a b", "it's", "$(x)`\\", "x=y", "a\nb\x1b", "\xff'",
-			 "~", "{1,2}", NULL };
+	const char *words[] = { "A=b",	"-m",	       "4G",	"", "a b",   "it's", "$(x)`\\",
+				"x=y", "a\nb\x1b", "\xff'", "~", "{1,2}", NULL };
+	char *const *argv = (char *const *)words;
 	_cleanup_free_ char *text = NULL;
 
 	(void)state;
@@ -470,7 +471,7 @@ static void test_print(void **state)
 static void test_bounds(void **state)
 {
 	_cleanup_free_ char *many = malloc(GR_QEMU_PAIRS_MAX * 2 + 16);
-	char *argv[] = { "q", "-object", many, NULL }, *none[] = { NULL };
+	char *argv[] = { (char *)"q", (char *)"-object", many, NULL }, *none[] = { NULL };
 	_cleanup_qemu_ struct gr_qemu *qemu = NULL;
 	struct gr_qemu *untouched = NULL;
 
