@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 build:
 	@tools/setup build
 	@test -f $(BUILD)/build.ninja || meson setup --prefix $(PREFIX) $(BUILD) >/dev/null 2>&1 || meson setup --prefix $(PREFIX) $(BUILD)
-	@ninja -C $(BUILD) --quiet
+	@ninja -C $(BUILD) --quiet >/dev/null || ninja -C $(BUILD)
 
 demo:
 	@tools/setup demo
@@ -19,8 +19,11 @@ check:
 	@tools/setup check
 	@tools/check
 
-install: build
+install:
 	@tools/setup install
+	@$(MAKE) --no-print-directory build
+	@meson configure $(BUILD) -Dprefix=$(PREFIX)
+	@ninja -C $(BUILD) --quiet >/dev/null || ninja -C $(BUILD)
 	@meson install -C $(BUILD) --no-rebuild
 
 bench:

@@ -7,7 +7,7 @@ declare -gA _guestram_options=(
 	[plan]="--memory --page-size --node --backing --goal --keep-free --passthrough --shared
 		--hotplug --balloon --ksm --migration --locked --json --root --help"
 	[reserve]="--memory --page-size --node --name --keep-free --json --root --help"
-	[release]="--json --root --help"
+	[release]="--force --json --root --help"
 	[list]="--json --root --help"
 	[recover]="--json --root --help"
 	[run]="--memory --backing --page-size --node --goal --populate --threads --name --user --print

@@ -15,14 +15,14 @@
 #include "base/record_view.h"
 #include "base/util.h"
 
-static char lost_mark;
+static const char lost_mark;
 
 static void mark_lost(json_object *obj)
 {
-	json_object_set_userdata(obj, &lost_mark, NULL);
+	json_object_set_userdata(obj, (void *)&lost_mark, NULL);
 }
 
-static bool tree_lost(json_object *obj)
+bool gr_rec_lost(json_object *obj)
 {
 	if (json_object_is_type(obj, json_type_object)) {
 		if (json_object_get_userdata(obj) == &lost_mark)
@@ -30,14 +30,14 @@ static bool tree_lost(json_object *obj)
 		json_object_object_foreach(obj, key, value)
 		{
 			(void)key;
-			if (tree_lost(value))
+			if (gr_rec_lost(value))
 				return true;
 		}
 	} else if (json_object_is_type(obj, json_type_array)) {
 		if (json_object_get_userdata(obj) == &lost_mark)
 			return true;
 		for (size_t i = 0; i < json_object_array_length(obj); i++) {
-			if (tree_lost(json_object_array_get_idx(obj, i)))
+			if (gr_rec_lost(json_object_array_get_idx(obj, i)))
 				return true;
 		}
 	}
@@ -211,27 +211,17 @@ void gr_rec_item_strf(json_object *array, const char *fmt, ...)
 	append(array, text ? new_text(text) : NULL);
 }
 
-int gr_rec_print(FILE *out, enum gr_mode mode, json_object *doc, const struct gr_section *sections,
-		 size_t count, struct gr_error *err)
+int gr_rec_print_json(FILE *out, json_object *doc, struct gr_error *err)
 {
-	int r = 0;
+	const char *text = NULL;
 
-	if (!doc || tree_lost(doc))
+	if (doc && !gr_rec_lost(doc))
+		text = json_object_to_json_string_ext(doc, JSON_C_TO_STRING_PRETTY |
+							   JSON_C_TO_STRING_SPACED |
+							   JSON_C_TO_STRING_NOSLASHESCAPE);
+	if (!text)
 		return gr_error_nomem(err);
-	if (mode == GR_MODE_JSON) {
-		const char *text = json_object_to_json_string_ext(
-			doc, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-				     JSON_C_TO_STRING_NOSLASHESCAPE);
-
-		if (!text)
-			return gr_error_nomem(err);
-		fprintf(out, "%s\n", text);
-	} else if (mode == GR_MODE_TABLE) {
-		for (size_t i = 0; i < count && r >= 0; i++)
-			r = gr_view_section(out, doc, &sections[i]);
-		if (r < 0)
-			return gr_error_nomem(err);
-	}
+	fprintf(out, "%s\n", text);
 	if (ferror(out))
 		return gr_error_set(err, GR_CLASS_SYSTEM, EIO, "standard output could not be written");
 	return 0;

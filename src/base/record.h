@@ -78,6 +78,9 @@ enum gr_mode { GR_MODE_TABLE, GR_MODE_JSON, GR_MODE_QUIET };
 int gr_rec_print(FILE *out, enum gr_mode mode, json_object *doc, const struct gr_section *sections,
 		 size_t count, struct gr_error *err);
 
+/** gr_rec_print_json - the same as JSON alone, for what is linked without tables. */
+int gr_rec_print_json(FILE *out, json_object *doc, struct gr_error *err);
+
 #define GR_COLUMNS(...)                                \
 	.columns = (const struct gr_column[]){ __VA_ARGS__ }, \
 	.count = sizeof((const struct gr_column[]){ __VA_ARGS__ }) / sizeof(struct gr_column)

@@ -338,7 +338,7 @@ static int view_part(FILE *out, json_object *part, const struct gr_section *sect
 	return print_bullets(out, part);
 }
 
-int gr_view_section(FILE *out, json_object *doc, const struct gr_section *section)
+static int view_section(FILE *out, json_object *doc, const struct gr_section *section)
 {
 	const char *brackets = strstr(section->path, "[].");
 	json_object *all;
@@ -350,4 +350,24 @@ int gr_view_section(FILE *out, json_object *doc, const struct gr_section *sectio
 	r = all ? view_part(out, all, section) : -ENOMEM;
 	json_object_put(all);
 	return r;
+}
+
+int gr_rec_print(FILE *out, enum gr_mode mode, json_object *doc, const struct gr_section *sections,
+		 size_t count, struct gr_error *err)
+{
+	int r = 0;
+
+	if (mode == GR_MODE_JSON)
+		return gr_rec_print_json(out, doc, err);
+	if (!doc || gr_rec_lost(doc))
+		return gr_error_nomem(err);
+	if (mode == GR_MODE_TABLE) {
+		for (size_t i = 0; i < count && r >= 0; i++)
+			r = view_section(out, doc, &sections[i]);
+		if (r < 0)
+			return gr_error_nomem(err);
+	}
+	if (ferror(out))
+		return gr_error_set(err, GR_CLASS_SYSTEM, EIO, "standard output could not be written");
+	return 0;
 }

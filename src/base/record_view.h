@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The human side of records: a section of a document as a table, a list or lines. Private to base.
+ * Between building records (record.c) and printing them (record_view.c, which alone needs tables:
+ * programs that print none are not linked with them). Private to base.
  */
 #ifndef GR_BASE_RECORD_VIEW_H
 #define GR_BASE_RECORD_VIEW_H
 
 #include "base/record.h"
 
-/** gr_view_section - print one section. Return: 0 or -ENOMEM. */
-int gr_view_section(FILE *out, json_object *doc, const struct gr_section *section);
+/** gr_rec_lost - memory ran out while this document was made: it is not all there. */
+bool gr_rec_lost(json_object *obj);
 
 #endif

@@ -86,7 +86,8 @@ static int open_below(const struct gr_root *root, const char *path, int flags, m
 		fd = (int)syscall(SYS_openat2, root->fd, path, &how, sizeof(how));
 		if (fd >= 0)
 			return fd;
-		if (errno != ENOSYS && errno != EPERM)
+		/* A kernel or sandbox without openat2(): links may lead out then, so only read. */
+		if ((errno != ENOSYS && errno != EPERM) || (flags & O_ACCMODE) != O_RDONLY)
 			return -errno;
 	}
 	fd = openat(root->fd, path, flags, mode);

@@ -65,8 +65,8 @@ int gr_parse_size(const char *text, uint64_t plain_unit, uint64_t *ret_bytes,
 		if (__builtin_mul_overflow(number, UINT64_C(10), &number) ||
 		    __builtin_add_overflow(number, (uint64_t)(*p - '0'), &number))
 			return too_large(text, err);
-		if (fraction)
-			divisor *= 10; /* no overflow: number has at least as many digits */
+		if (fraction && __builtin_mul_overflow(divisor, UINT64_C(10), &divisor))
+			return too_large(text, err); /* more digits than bytes have */
 	}
 	unit = digits && p[-1] != '.' ? unit_bytes(p, plain_unit) : 0;
 	if (!unit) {

@@ -56,7 +56,6 @@ struct gr_command {
 	const struct gr_option *options;
 	size_t option_count;
 	bool takes_rest; /* words after "--" are allowed */
-	bool stops_at_word; /* options end at the first word (run) */
 	/* Return: exit code 0..5, or -errno with cli->err filled. */
 	int (*run)(struct gr_cli *cli, const struct gr_args *args);
 };

@@ -345,11 +345,10 @@ static int run(struct gr_cli *cli, const struct gr_args *args)
 
 const struct gr_command gr_cmd_host = {
 	.name = "host",
-	.summary = "Show nodes, huge-page pools, THP, KVM, mounts and limits of this host",
+	.summary = "Show what this host has: nodes, huge-page pools, THP, KVM, limits",
 	.synopsis = "[options]",
-	.about = "Reads only. AT ONCE counts pages that a plain write to the pool would get now;\n"
-		 "WITH EFFORT those that compaction and reclaim should add; AT MOST is never "
-		 "exceeded.\n"
-		 "Both leave the kernel its floor. AVAILABLE per node is an estimate.\n",
+	.about = "Reads only. AT ONCE counts pages that a plain write to the pool would get now,\n"
+		 "WITH EFFORT those that compaction and reclaim should add, AT MOST what is never\n"
+		 "exceeded. All leave the kernel its floor. AVAILABLE per node is an estimate.",
 	.run = run,
 };

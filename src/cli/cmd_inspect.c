@@ -294,7 +294,7 @@ static int run_inspect(struct gr_cli *cli, const struct gr_args *args)
 
 const struct gr_command gr_cmd_inspect = {
 	.name = "inspect",
-	.summary = "Show what a running VM's memory is backed with, from the kernel's page tables",
+	.summary = "Prove from the kernel's page tables what a running VM got",
 	.synopsis = "[options] PID | NAME",
 	.about = "Reads smaps and numa_maps and checks them against the page map. In a process\n"
 		 "without guest RAM that can be recognised, mappings of 16 MiB and more are "

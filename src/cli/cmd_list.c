@@ -11,7 +11,7 @@ static const struct gr_section sections[] = {
 	  GR_COLUMNS({ "name", "NAME", GR_FMT_TEXT }, { "state", "STATE", GR_FMT_TEXT },
 		     { "owner_pid", "OWNER PID", GR_FMT_TEXT },
 		     { "pages_text", "PAGES", GR_FMT_TEXT, .wrap = true }) },
-	{ .path = "damaged", .title = "Damaged lease files (`guestram recover` sets them aside)" },
+	{ .path = "damaged", .title = "Lease files that cannot be read (see `guestram recover`)" },
 };
 
 /* "512 x 2 MiB on node 0", for people and for those who grep. */
@@ -57,6 +57,8 @@ static int run(struct gr_cli *cli, const struct gr_args *args)
 	array = gr_rec_array(doc, "damaged");
 	for (size_t i = 0; i < leases.damaged_count; i++)
 		gr_rec_item_str(array, leases.damaged[i]);
+	for (size_t i = 0; i < leases.aside_count; i++)
+		gr_rec_item_str(array, leases.aside[i]);
 	gr_leases_done(&leases);
 	r = gr_cli_print(cli, doc, sections, GR_ARRAY_SIZE(sections));
 	json_object_put(doc);

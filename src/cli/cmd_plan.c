@@ -9,6 +9,7 @@
 #include "base/size.h"
 #include "base/util.h"
 #include "cli/cli.h"
+#include "cli/ledger_open.h"
 #include "host/host.h"
 #include "plan/plan.h"
 
@@ -190,9 +191,8 @@ static int run(struct gr_cli *cli, const struct gr_args *args)
 	if (r >= 0)
 		r = gr_cli_floor(cli, args, &floor);
 	if (r >= 0)
-		r = gr_host_read(cli->root, GR_READ_POOLS | GR_READ_THP | GR_READ_CGROUPS |
-						    GR_READ_FEATURES,
-				 &host, &cli->err);
+		r = gr_cli_host(cli, GR_READ_POOLS | GR_READ_THP | GR_READ_CGROUPS | GR_READ_FEATURES,
+				NULL, &host);
 	if (r >= 0)
 		r = gr_plan_make(&request, host, &floor, &plan, &cli->err);
 	if (r >= 0)

@@ -6,11 +6,34 @@
 
 #include "base/util.h"
 #include "cli/ledger_open.h"
+#include "verify/verify.h"
 
 static const struct gr_section sections[] = {
 	{ .path = "", GR_COLUMNS({ "name", "Lease", GR_FMT_TEXT },
 				 { "pages_returned", "Pages returned", GR_FMT_COUNT }) },
 };
+
+/* The pages under a running VM would only become surplus, at the cost of other owners. */
+static int refuse_running(struct gr_cli *cli, struct gr_ledger *ledger, const char *name)
+{
+	struct gr_lease *lease;
+	uint64_t start_time;
+	int r = gr_ledger_find(ledger, name, &lease, &cli->err);
+
+	if (r < 0)
+		return r;
+	if (lease->owner_pid && lease->state == GR_LEASE_OWNED &&
+	    gr_process_start_time(cli->root, lease->owner_pid, &start_time, NULL) >= 0 &&
+	    start_time == lease->owner_start_time) {
+		r = gr_error_set(&cli->err, GR_CLASS_NO, EBUSY,
+				 "lease '%s' is in use by process %d", name,
+				 (int)lease->owner_pid);
+		gr_error_hint(&cli->err, "its pages go back when that VM ends; --force releases the "
+					 "lease under it");
+	}
+	gr_lease_free(lease);
+	return r;
+}
 
 static int run(struct gr_cli *cli, const struct gr_args *args)
 {
@@ -24,6 +47,8 @@ static int run(struct gr_cli *cli, const struct gr_args *args)
 	r = gr_lease_name_check(args->words[0], &cli->err);
 	if (r >= 0)
 		r = gr_cli_ledger(cli, &ledger);
+	if (r >= 0 && !gr_arg(args, "force"))
+		r = refuse_running(cli, ledger, args->words[0]);
 	if (r >= 0)
 		r = gr_give_back(ledger, args->words[0], &pages, &cli->err);
 	if (r < 0)
@@ -40,6 +65,8 @@ const struct gr_command gr_cmd_release = {
 	.name = "release",
 	.summary = "Give back what a lease took, exactly that",
 	.synopsis = "NAME [options]",
-	.about = "Pages that somebody uses at that moment go back when he lets go of them.",
+	.about = "Pages that somebody uses at that moment go back when he lets go of them.\n"
+		 "The lease of a running VM is refused.",
+	GR_OPTIONS({ "force", 0, NULL, "release it even though a VM runs on it" }),
 	.run = run,
 };

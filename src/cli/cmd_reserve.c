@@ -120,8 +120,9 @@ const struct gr_command gr_cmd_reserve = {
 	.name = "reserve",
 	.summary = "Add huge pages to the pools for a VM, all or nothing",
 	.synopsis = "NAME -m SIZE [options]",
-	.about = "The pages stay until `guestram release NAME`. On a shortfall everything is put back\n"
-		 "and the exit code is 3.",
+	.about = "The pages stay until `guestram release NAME`. On a shortfall everything is\n"
+		 "put back, and the exit code is 3. The VM takes them from the pool: with\n"
+		 "`guestram run --backing static --name NAME`, or with its own VMM.",
 	GR_OPTIONS(GR_OPTION_MEMORY, GR_OPTION_PAGE_SIZE, GR_OPTION_NODE,
 		   { "name", 0, "NAME", "of the lease, as well as the first word" },
 		   GR_OPTION_KEEP_FREE),

@@ -154,10 +154,12 @@ static int read_input(struct gr_cli *cli, const struct gr_args *args, struct run
 {
 	int r;
 
-	if (args->word_count && !args->rest)
-		return gr_cli_usage(cli, "the VMM's command line follows after --");
-	if (args->word_count)
-		return gr_cli_usage(cli, "'%.64s' is no option", args->words[0]);
+	if (args->word_count) {
+		r = gr_cli_usage(cli, "'%.64s' is no option", args->words[0]);
+		gr_error_hint(&cli->err, "the VMM's command line follows after --, as in `guestram run "
+					 "-b dynamic -- qemu-system-x86_64 -m 4G ...`");
+		return r;
+	}
 	if (args->rest && !args->rest[0])
 		return gr_cli_usage(cli, "nothing follows the --");
 	if (!args->rest) {
@@ -213,8 +215,8 @@ static int check_mem_paths(struct gr_cli *cli, struct gr_qemu *qemu)
 
 static int make_plan(struct gr_cli *cli, struct run_input *input, const struct gr_floor *floor)
 {
-	int r = gr_host_read(cli->root, GR_READ_POOLS | GR_READ_THP | GR_READ_CGROUPS |
-			     GR_READ_FEATURES, &input->host, &cli->err);
+	int r = gr_cli_host(cli, GR_READ_POOLS | GR_READ_THP | GR_READ_CGROUPS | GR_READ_FEATURES,
+			    input->name, &input->host);
 
 	if (r >= 0 && input->qemu) {
 		if (gr_qemu_default_page_size(input->qemu, input->host->default_page_size_bytes) < 0)
@@ -285,7 +287,7 @@ static int run_it(struct gr_cli *cli, const struct gr_args *args, struct run_inp
 		else if (report.exit_status)
 			r = report.exit_status;
 		else
-			r = report.judged && !report.verdict.kept ? GR_CLASS_NO : 0;
+			r = report.judged && report.verdict.broken ? GR_CLASS_NO : 0;
 	}
 	gr_run_report_done(&report);
 	return r;
@@ -350,8 +352,9 @@ const struct gr_command gr_cmd_run = {
 	.name = "run",
 	.summary = "Start a VM on the memory it asked for, prove it, give it back",
 	.synopsis = "[options] [-- VMM ARGS]",
-	.about = "QEMU's own memory options are read and its backing filled in. Without a VMM a built-in\n"
-		 "micro-VM of -m SIZE runs, which touches all of its memory. The exit status is the VMM's.",
+	.about = "QEMU's own memory options are read and its backing filled in. Without a VMM\n"
+		 "a built-in micro-VM of -m SIZE runs, which touches all of its memory. The\n"
+		 "exit status is the VMM's; 1 also means that a promise was not kept.",
 	GR_OPTIONS(GR_OPTION_MEMORY, GR_OPTION_BACKING, GR_OPTION_PAGE_SIZE, GR_OPTION_NODE,
 		   GR_OPTION_GOAL,
 		   { "populate", 0, "WHEN", "before, background or lazy (default: what is safe)" },

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/util.h"
+
 static volatile int caught_signal;
 
 static void on_signal(int number)
@@ -19,11 +21,17 @@ const volatile int *gr_cli_catch_signals(void)
 {
 	struct sigaction action = { .sa_handler = on_signal };
 
-	/* No SA_RESTART: a long write to a pool ends early, and the roll-back starts. */
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+
+	/* No SA_RESTART: a long write to a pool ends early, and the roll-back starts. What the
+	 * caller ignores (nohup) stays ignored. */
 	sigemptyset(&action.sa_mask);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
+	for (size_t i = 0; i < GR_ARRAY_SIZE(numbers); i++) {
+		struct sigaction old;
+
+		if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			sigaction(numbers[i], &action, NULL);
+	}
 	return &caught_signal;
 }
 
@@ -36,15 +44,25 @@ int gr_cli_ledger(struct gr_cli *cli, struct gr_ledger **ret)
 	if (r < 0)
 		return r;
 	r = gr_recover(ledger, &recovery, &cli->err);
-	if (r < 0) {
-		gr_ledger_close(ledger);
-		return r;
-	}
 	for (size_t i = 0; i < recovery.count; i++)
 		fprintf(stderr, "guestram: %s\n", recovery.actions[i]);
 	gr_recovery_done(&recovery);
+	/* Somebody else's lease that cannot be put right now is no reason to refuse this one. */
+	if (r < 0)
+		fprintf(stderr, "guestram: recovery: %s\n", cli->err.message);
+	cli->err = (struct gr_error){ 0 };
 	*ret = ledger;
 	return 0;
+}
+
+int gr_cli_host(struct gr_cli *cli, unsigned int what, const char *name, struct gr_host **ret)
+{
+	_cleanup_ledger_ struct gr_ledger *ledger = NULL;
+	int r = gr_host_read(cli->root, what, ret, &cli->err);
+
+	if (r >= 0 && gr_ledger_open(cli->root, true, 0, &ledger, NULL) >= 0)
+		gr_ledger_claim(ledger, name, *ret, NULL);
+	return r;
 }
 
 void gr_cli_lease_record(json_object *obj, const struct gr_lease *lease)
@@ -88,8 +106,9 @@ void gr_cli_rungs_record(json_object *doc, const struct gr_reserve_report *repor
 		gr_rec_u64(item, "pages_before", rung->pages_before);
 		gr_rec_u64(item, "pages_after", rung->pages_after);
 		gr_rec_u64(item, "elapsed_ns", rung->elapsed_ns);
-		gr_rec_u64(item, "cache_lost_bytes", rung->cache_lost_bytes);
-		gr_rec_u64(item, "swapped_bytes", rung->swapped_bytes);
+		gr_rec_u64_known(item, "cache_lost_bytes", rung->price_known,
+				 rung->cache_lost_bytes);
+		gr_rec_u64_known(item, "swapped_bytes", rung->price_known, rung->swapped_bytes);
 	}
 	gr_rec_u64(doc, "short_pages", report->short_pages);
 	notes = gr_rec_array(doc, "notes");

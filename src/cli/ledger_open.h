@@ -14,6 +14,14 @@
 /** gr_cli_ledger - open and lock the ledger, recover, tell on stderr what was put right. */
 int gr_cli_ledger(struct gr_cli *cli, struct gr_ledger **ret);
 
+/**
+ * gr_cli_host - the inventory, with the free pages noted that leases hold for others
+ * @name: a lease whose pages may be used, or NULL
+ *
+ * Without the right to read the ledger nothing is noted. Return: 0 or -errno with cli->err.
+ */
+int gr_cli_host(struct gr_cli *cli, unsigned int what, const char *name, struct gr_host **ret);
+
 /** gr_cli_lease_record - a lease as lists and reports show it. */
 void gr_cli_lease_record(json_object *obj, const struct gr_lease *lease);
 void gr_cli_rungs_record(json_object *doc, const struct gr_reserve_report *report);

@@ -3,9 +3,11 @@
  * The table of verbs. main() finds the verb, has its options parsed, opens the root, runs it, and
  * is the only place that prints an error, once: the phrase, then the hint on its own line.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/util.h"
 #include "cli/cli.h"
@@ -38,12 +40,26 @@ static const struct gr_command *find_command(const char *name)
 	return NULL;
 }
 
-static int fail(const struct gr_error *err)
+static int fail(const struct gr_error *err, const char *verb)
 {
 	fprintf(stderr, "guestram: %s\n", err->message);
 	if (err->hint[0])
 		fprintf(stderr, "hint: %s\n", err->hint);
+	else if (err->class == GR_CLASS_USAGE && verb)
+		fprintf(stderr, "hint: `guestram %s --help` shows how it is used\n", verb);
 	return err->class ? (int)err->class : GR_CLASS_SYSTEM;
+}
+
+/* Started with closed fds, a pool file could become standard error: fill the gaps. */
+static void open_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
 }
 
 int main(int argc, char **argv)
@@ -53,8 +69,11 @@ int main(int argc, char **argv)
 	struct gr_args args = { 0 };
 	int r;
 
-	/* A reader that goes away (| head) must not kill us with pages taken. */
+	/* A reader that goes away (| head) must not kill us with pages taken, and a caller that
+	 * ignores SIGCHLD must not take the VMM's exit status from us. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+	open_standard_fds();
 	if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
 	    !strcmp(argv[1], "help")) {
 		print_help(argc < 2 ? stderr : stdout);
@@ -68,7 +87,7 @@ int main(int argc, char **argv)
 	if (!command) {
 		gr_error_set(&cli.err, GR_CLASS_USAGE, EINVAL, "there is no verb '%.64s'", argv[1]);
 		gr_error_hint(&cli.err, "`guestram --help` lists the verbs");
-		return fail(&cli.err);
+		return fail(&cli.err, NULL);
 	}
 	r = gr_args_parse(command, argc - 2, argv + 2, &cli, &args);
 	if (r == GR_ARGS_HELP) {
@@ -82,10 +101,11 @@ int main(int argc, char **argv)
 	gr_args_done(&args);
 	gr_root_close(cli.root);
 	if (r < 0)
-		return fail(&cli.err);
-	if (fflush(stdout) || ferror(stdout)) {
+		return fail(&cli.err, command->name);
+	/* The status of a VMM, or a "no", tells more than a reader who went away. */
+	if (r == 0 && (fflush(stdout) || ferror(stdout))) {
 		gr_error_set(&cli.err, GR_CLASS_SYSTEM, EIO, "standard output could not be written");
-		return fail(&cli.err);
+		return fail(&cli.err, NULL);
 	}
 	return r;
 }

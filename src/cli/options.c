@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * Parsing by table, through getopt_long, so that --size=1 and --size 1, -m8G and -m 8G, and
- * unambiguous beginnings work as everywhere. Words may stand between options, except for commands
- * that stop at the first word.
+ * unambiguous beginnings work as everywhere. Words may stand between options.
  */
 #include "cli/options.h"
 
@@ -70,7 +69,8 @@ static int refuse(const struct gr_command *command, struct gr_cli *cli, const ch
 {
 	int r = gr_cli_usage(cli, "%s '%.64s'", what, word);
 
-	gr_error_hint(&cli->err, "`guestram %s --help` lists the options", command->name);
+	gr_error_hint(&cli->err, "`guestram %s --help` lists the options%s", command->name,
+		      command->takes_rest ? "; a VMM's command line follows after --" : "");
 	return r;
 }
 
@@ -99,7 +99,7 @@ static void make_tables(const struct gr_command *command, struct option *longs, 
 {
 	const struct gr_option *option;
 
-	*shorts++ = command->stops_at_word ? '+' : '-';
+	*shorts++ = '-';
 	*shorts++ = ':';
 	for (size_t i = 0; (option = option_at(command, i)); i++) {
 		longs[i] = (struct option){
@@ -151,6 +151,11 @@ static int parse_own(const struct gr_command *command, int argc, char **argv, st
 	while ((letter = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		const struct gr_option *option;
 
+		if (letter == '?' && optopt > 0 && optopt < 256) {
+			const char word[] = { '-', (char)optopt, '\0' };
+
+			return refuse(command, cli, "there is no option", word);
+		}
 		if (letter == '?')
 			return refuse(command, cli, "there is no option", argv[optind - 1]);
 		if (letter == ':')
@@ -195,6 +200,28 @@ int gr_args_parse(const struct gr_command *command, int argc, char **argv, struc
 	return 0;
 }
 
+#define HELP_COLUMN 25
+#define HELP_WIDTH 80
+
+/* The words of a help text, further lines below the first. */
+static void print_help_text(FILE *out, const char *text)
+{
+	size_t column = HELP_COLUMN;
+
+	while (*text) {
+		size_t n = strcspn(text, " ");
+
+		if (column + n > HELP_WIDTH) {
+			fprintf(out, "\n%*s", HELP_COLUMN, "");
+			column = HELP_COLUMN;
+		}
+		fprintf(out, "%.*s%s", (int)n, text, text[n] ? " " : "");
+		column += n + 1;
+		text += n + (text[n] == ' ');
+	}
+	fputc('\n', out);
+}
+
 void gr_args_help(const struct gr_command *command, FILE *out)
 {
 	const struct gr_option *option;
@@ -210,9 +237,10 @@ void gr_args_help(const struct gr_command *command, FILE *out)
 		snprintf(left, sizeof(left), "--%s%s%s", option->name, option->arg ? " " : "",
 			 option->arg ? option->arg : "");
 		if (option->letter)
-			fprintf(out, "  -%c, %-20s %s\n", option->letter, left, option->help);
+			fprintf(out, "  -%c, %-18s ", option->letter, left);
 		else
-			fprintf(out, "      %-20s %s\n", left, option->help);
+			fprintf(out, "      %-18s ", left);
+		print_help_text(out, option->help);
 	}
 }
 

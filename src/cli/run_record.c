@@ -5,9 +5,12 @@
  */
 #include "cli/run_record.h"
 
+#include <string.h>
+
 #include "base/size.h"
 #include "base/util.h"
 #include "cli/ledger_open.h"
+#include "verify/findings.h"
 
 static const struct gr_section sections[] = {
 	{ .path = "",
@@ -35,7 +38,10 @@ static void verify_record(json_object *doc, const struct gr_run_report *report)
 	gr_rec_u64_known(doc, "page_table_bytes", seen->page_table_bytes.known,
 			 seen->page_table_bytes.value);
 	verify = gr_rec_object(doc, "verify");
-	gr_rec_bool(verify, "kept", report->verdict.kept);
+	if (report->verdict.kept || report->verdict.broken)
+		gr_rec_bool(verify, "kept", report->verdict.kept);
+	else
+		gr_rec_null(verify, "kept");
 	gr_rec_str(verify, "message", report->verdict.message);
 	gr_rec_u64(verify, "ram_bytes", seen->ram_bytes);
 	if (seen->huge_percent_known)
@@ -68,6 +74,9 @@ static void verify_record(json_object *doc, const struct gr_run_report *report)
 
 		gr_rec_str(item, "code", seen->findings[i].code);
 		gr_rec_str(item, "message", seen->findings[i].message);
+		/* That a VMM has not touched its populated memory yet is no news at its end. */
+		if (!strcmp(seen->findings[i].code, GR_FINDING_NOT_MAPPED))
+			continue;
 		gr_rec_item_strf(texts, "%s %s", seen->findings[i].code, seen->findings[i].message);
 	}
 }
@@ -112,7 +121,9 @@ int gr_run_record_print(FILE *out, struct gr_cli *cli, const struct gr_run_optio
 	verify_record(doc, report);
 	touched_record(doc, report);
 	give_back = gr_rec_object(doc, "give_back");
-	gr_rec_u64(give_back, "pages_returned", report->pages_returned);
+	gr_rec_u64_known(give_back, "pages_returned",
+			 report->gave_back || options->plan->backing != GR_BACKING_DYNAMIC,
+			 report->pages_returned);
 	gr_rec_int(doc, "exit_status", report->exit_status);
 	r = gr_rec_print(out, cli->mode, doc, sections, GR_ARRAY_SIZE(sections), &cli->err);
 	json_object_put(doc);

@@ -42,6 +42,7 @@ struct gr_pool {
 	uint64_t surplus;
 	uint64_t reserved;     /* global pool only: resv_hugepages; sane value (C85: an underflow is 0) */
 	bool reserved_bogus;   /* the kernel's counter had underflowed (reads near 2^64) */
+	uint64_t claimed;      /* free pages that leases hold for others; not from the kernel */
 	uint64_t overcommit;   /* global pool only */
 	bool reserved_known, overcommit_known;
 	bool writable;         /* nr_hugepages may be written by this process */

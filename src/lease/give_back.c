@@ -104,6 +104,24 @@ int gr_give_back(struct gr_ledger *ledger, const char *name, uint64_t *ret_pages
 	return r < 0 ? r : 0;
 }
 
+int gr_give_back_own(struct gr_ledger *ledger, const struct gr_lease *lease, uint64_t *ret_pages,
+		     struct gr_error *err)
+{
+	struct gr_lease *now;
+	bool same;
+	int r = gr_ledger_find(ledger, lease->name, &now, err);
+
+	if (r < 0)
+		return r;
+	same = now->keeper_pid == lease->keeper_pid &&
+	       now->keeper_start_time == lease->keeper_start_time && now->since == lease->since;
+	gr_lease_free(now);
+	if (!same)
+		return gr_error_set(err, GR_CLASS_NO, ENOENT, "lease '%s' is somebody else's by now",
+				    lease->name);
+	return gr_give_back(ledger, lease->name, ret_pages, err);
+}
+
 int gr_lease_finish_settle(struct gr_ledger *ledger, struct gr_lease *lease, struct gr_error *err)
 {
 	for (size_t i = 0; i < lease->grant_count; i++) {

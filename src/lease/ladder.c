@@ -13,20 +13,25 @@
 
 #include "base/size.h"
 #include "base/util.h"
+#include "lease/place.h"
 #include "lease/pool.h"
 
 #define STALLS_MAX 3
 
 /* Host-wide figures whose change over a rung is its price. */
 struct price {
+	bool known;
 	uint64_t cached_bytes, swap_free_bytes;
 };
 
-static uint64_t meminfo_bytes(const char *text, const char *key)
+/* A line of meminfo that is not its first. */
+static bool meminfo_bytes(const char *text, const char *key, uint64_t *ret)
 {
 	const char *line = strstr(text, key);
 
-	return line ? strtoull(line + strlen(key), NULL, 10) * 1024 : 0;
+	if (line)
+		*ret = strtoull(line + strlen(key), NULL, 10) * 1024;
+	return line != NULL;
 }
 
 static void read_price(const struct gr_root *root, struct price *ret)
@@ -36,8 +41,8 @@ static void read_price(const struct gr_root *root, struct price *ret)
 	*ret = (struct price){ 0 };
 	if (gr_root_read(root, "proc/meminfo", &text, NULL, NULL) < 0)
 		return;
-	ret->cached_bytes = meminfo_bytes(text, "\nCached:");
-	ret->swap_free_bytes = meminfo_bytes(text, "\nSwapFree:");
+	ret->known = meminfo_bytes(text, "\nCached:", &ret->cached_bytes) &&
+		     meminfo_bytes(text, "\nSwapFree:", &ret->swap_free_bytes);
 }
 
 static struct gr_rung *add_rung(struct gr_climb *climb, const char *name,
@@ -79,6 +84,18 @@ static bool interrupted(const struct gr_climb *climb)
 	return climb->options->interrupted && *climb->options->interrupted;
 }
 
+/* Between two attempts others may have taken the memory: the floor holds before each of them. */
+static int check_floor(const struct gr_climb *climb, const struct gr_lease_grant *grant,
+		       uint64_t pages, struct gr_error *err)
+{
+	const struct gr_grant want = { .node = grant->node,
+				       .page_size_bytes = grant->page_size_bytes };
+	_cleanup_host_ struct gr_host *host = NULL;
+	int r = gr_host_read(climb->ledger->root, GR_READ_POOLS, &host, err);
+
+	return r < 0 ? r : gr_place_check_room(host, &climb->options->floor, &want, pages, err);
+}
+
 /* One write to the pool. */
 static int attempt(struct gr_climb *climb, struct gr_lease_grant *grant, uint64_t pages,
 		   uint64_t *ret_got, struct gr_error *err)
@@ -88,8 +105,10 @@ static int attempt(struct gr_climb *climb, struct gr_lease_grant *grant, uint64_
 	enum gr_lease_state state = climb->lease->state;
 	const struct gr_pool_node *one;
 	struct gr_pool_change change;
-	int r = gr_pools_read(climb->ledger->root, grant->page_size_bytes, &pools, err);
+	int r = check_floor(climb, grant, pages, err);
 
+	if (r >= 0)
+		r = gr_pools_read(climb->ledger->root, grant->page_size_bytes, &pools, err);
 	if (r < 0)
 		return r;
 	/* The intent: where the pools stand, and the most that this write can bring and promote.
@@ -144,6 +163,7 @@ static int write_rung(struct gr_climb *climb, struct gr_lease_grant *grant, cons
 	read_price(climb->ledger->root, &after);
 	rung->pages_after = grant->pages;
 	rung->elapsed_ns = gr_now_ns() - start;
+	rung->price_known = before.known && after.known;
 	rung->cache_lost_bytes = gr_sub_floor(before.cached_bytes, after.cached_bytes);
 	rung->swapped_bytes = gr_sub_floor(before.swap_free_bytes, after.swap_free_bytes);
 	return 0;
@@ -169,7 +189,7 @@ static int compact_rung(struct gr_climb *climb, struct gr_lease_grant *grant, st
 }
 
 int gr_ladder_climb(struct gr_climb *climb, struct gr_lease_grant *grant, uint64_t pages,
-		    uint64_t *ret_short, struct gr_error *err)
+		    bool cheap, uint64_t *ret_short, struct gr_error *err)
 {
 	uint64_t goal = grant->pages + pages;
 	int stalls = 0, r;
@@ -177,7 +197,7 @@ int gr_ladder_climb(struct gr_climb *climb, struct gr_lease_grant *grant, uint64
 	r = write_rung(climb, grant, "write", goal, true, err);
 	if (r >= 0 && grant->pages < goal && !interrupted(climb))
 		r = write_rung(climb, grant, "rewrite", goal, false, err);
-	while (r >= 0 && grant->pages < goal && stalls < STALLS_MAX && !interrupted(climb)) {
+	while (!cheap && r >= 0 && grant->pages < goal && stalls < STALLS_MAX && !interrupted(climb)) {
 		uint64_t before = grant->pages;
 
 		r = compact_rung(climb, grant, err);

@@ -19,11 +19,12 @@ struct gr_climb { /* what a ladder works with */
  * gr_ladder_climb - get up to @pages for one grant of the lease
  *
  * Call gr_lease_aim_all() first. The lease is in GR_LEASE_RESERVING from before the first write.
+ * @cheap: only the rungs that move no memory
  * @ret_short: pages that could not be had
  *
  * Return: 0 (also when short), -EINTR when interrupted, -errno.
  */
 int gr_ladder_climb(struct gr_climb *climb, struct gr_lease_grant *grant, uint64_t pages,
-		    uint64_t *ret_short, struct gr_error *err);
+		    bool cheap, uint64_t *ret_short, struct gr_error *err);
 
 #endif

@@ -66,6 +66,7 @@ struct gr_rung { /* one step of the way to the pages: what it bought and what it
 	uint64_t page_size_bytes;
 	uint64_t pages_before, pages_after; /* of the lease's own grant */
 	uint64_t elapsed_ns;
+	bool price_known;
 	uint64_t cache_lost_bytes, swapped_bytes;
 };
 
@@ -105,6 +106,8 @@ struct gr_leases {
 	size_t count;
 	char **damaged; /* files that could not be read: set aside as NAME.json.damaged when locked */
 	size_t damaged_count;
+	char **aside; /* set aside earlier, or of another version of guestram: not ours to touch */
+	size_t aside_count;
 };
 int gr_ledger_list(struct gr_ledger *ledger, struct gr_leases *ret, struct gr_error *err);
 void gr_leases_done(struct gr_leases *leases);
@@ -120,6 +123,15 @@ static inline void gr_lease_freep(struct gr_lease **lease)
 	gr_lease_free(*lease);
 }
 #define _cleanup_lease_ __attribute__((cleanup(gr_lease_freep)))
+
+/**
+ * gr_ledger_claim - note in the inventory's pools which free pages leases hold for somebody
+ * @except: a lease whose pages may be used; NULL: none
+ *
+ * Return: 0 or -errno.
+ */
+int gr_ledger_claim(struct gr_ledger *ledger, const char *except, struct gr_host *host,
+		    struct gr_error *err);
 
 struct gr_reserve_options {
 	const struct gr_grant *grants; /* node -1: any node, spread by us over nodes with memory */
@@ -175,14 +187,27 @@ int gr_give_back(struct gr_ledger *ledger, const char *name, uint64_t *ret_pages
  */
 int gr_lease_settle(struct gr_ledger *ledger, struct gr_lease *lease, struct gr_error *err);
 
+/**
+ * gr_give_back_own - the same for a lease that this process made, if it still is that one
+ *
+ * Return: as gr_give_back(); -ENOENT also where the name is another keeper's lease by now.
+ */
+int gr_give_back_own(struct gr_ledger *ledger, const struct gr_lease *lease, uint64_t *ret_pages,
+		     struct gr_error *err);
+
 struct gr_recovery {
 	char **actions; /* for people: "gave back 512 x 2 MiB of lease vm1 (owner 4711 is gone)" */
 	size_t count;
 	uint64_t pages;
+	/* Lease files that somebody has to look at: their pages may still be in the pools. */
+	char **unresolved;
+	size_t unresolved_count;
 };
 
 /**
  * gr_recover - put right whatever a killed guestram or VM left behind
+ *
+ * @ret: filled also on failure, with what was put right before it
  *
  * Leases whose owner is gone, that expired, that were being written or given back, and those of
  * another boot (whose pages are gone with it). Damaged files are set aside, never guessed at.

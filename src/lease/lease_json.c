@@ -11,7 +11,8 @@
 #include "base/util.h"
 #include "lease/ledger.h"
 
-#define SCHEMA "guestram.lease/1"
+#define SCHEMA_ANY "guestram.lease/"
+#define SCHEMA SCHEMA_ANY "1"
 #define PAGES_MAX (UINT64_C(1) << 52) /* of 4 KiB in 64 bits: sums of a few cannot overflow */
 
 static const char *const state_names[] = {
@@ -62,7 +63,7 @@ char *gr_lease_to_text(const struct gr_lease *lease)
 		json_object_put(doc);
 		return NULL;
 	}
-	r = gr_rec_print(f, GR_MODE_JSON, doc, NULL, 0, NULL);
+	r = gr_rec_print_json(f, doc, NULL);
 	json_object_put(doc);
 	if (fclose(f) || r < 0)
 		return NULL;
@@ -161,8 +162,11 @@ static int read_lease(json_object *doc, struct gr_lease *lease)
 	int64_t owner, keeper;
 	char schema[32];
 
-	if (read_text(doc, "schema", schema, sizeof(schema)) < 0 || strcmp(schema, SCHEMA) ||
-	    read_text(doc, "name", lease->name, sizeof(lease->name)) < 0 ||
+	if (read_text(doc, "schema", schema, sizeof(schema)) < 0)
+		return -EBADMSG;
+	if (strcmp(schema, SCHEMA) != 0)
+		return strncmp(schema, SCHEMA_ANY, strlen(SCHEMA_ANY)) ? -EBADMSG : -EPROTO;
+	if (read_text(doc, "name", lease->name, sizeof(lease->name)) < 0 ||
 	    gr_lease_name_check(lease->name, NULL) < 0 || read_state(doc, &lease->state) < 0 ||
 	    read_int(doc, "owner_pid", 0, INT32_MAX, &owner) < 0 ||
 	    read_u64(doc, "owner_start_time", &lease->owner_start_time) < 0 ||

@@ -79,10 +79,14 @@ static int open_own_dir(int at_fd, const char *name, bool make, struct gr_error 
 	fd = openat(at_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		goto failed;
-	if (make && (st.st_uid != geteuid() || (st.st_mode & 022)))
-		return gr_error_set(err, GR_CLASS_HOST, EPERM,
-				    "state directory %s belongs to uid %u with mode %04o", name,
-				    (unsigned int)st.st_uid, (unsigned int)(st.st_mode & 07777));
+	if (make && (st.st_uid != geteuid() || (st.st_mode & 077))) {
+		int r = gr_error_set(err, GR_CLASS_HOST, EPERM,
+				     "state directory %s belongs to uid %u with mode %04o", name,
+				     (unsigned int)st.st_uid, (unsigned int)(st.st_mode & 07777));
+
+		gr_error_hint(err, "it has to be root's with mode 0700: chown root, chmod 0700");
+		return r;
+	}
 	return gr_steal_fd(&fd);
 failed:
 	return gr_error_set(err, errno == EACCES || errno == EROFS ? GR_CLASS_HOST : GR_CLASS_SYSTEM,
@@ -159,7 +163,7 @@ int gr_ledger_open(const struct gr_root *root, bool read_only, uint64_t timeout_
 	r = open_dirs(ledger, read_only, err);
 	if (r < 0) {
 		if (geteuid() != 0)
-			gr_error_hint(err, "this needs root; `guestram host` and `plan` work without");
+			gr_error_hint(err, "this needs root; `guestram host`, `plan` and `run -b thp` work without");
 		return r;
 	}
 	if (!read_only) {
@@ -184,8 +188,11 @@ void gr_ledger_close(struct gr_ledger *ledger)
 		close(ledger->leases_fd);
 	if (ledger->dir_fd >= 0)
 		close(ledger->dir_fd);
-	if (ledger->lock_fd >= 0)
+	if (ledger->lock_fd >= 0) {
+		/* By word, not by the last close: another thread may just have forked a copy. */
+		flock(ledger->lock_fd, LOCK_UN);
 		close(ledger->lock_fd);
+	}
 	free(ledger);
 }
 

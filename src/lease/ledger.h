@@ -19,7 +19,8 @@ struct gr_ledger {
 /** gr_lease_to_text - the file of a lease, malloc'ed; NULL when there is no memory. */
 char *gr_lease_to_text(const struct gr_lease *lease);
 
-/** gr_lease_from_text - Return: 0; -EBADMSG for anything that is not exactly such a file; -ENOMEM. */
+/** gr_lease_from_text - Return: 0; -EPROTO for a lease of another
+ * version of guestram; -EBADMSG for anything that is not exactly such a file; -ENOMEM. */
 int gr_lease_from_text(const char *text, struct gr_lease **ret);
 
 /** gr_boottime_ns - the clock of expires_ns. */

@@ -5,6 +5,7 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "base/util.h"
 #include "lease/ledger.h"
 
+#define DAMAGED ".damaged"
 #define LEASE_FILE_MAX 262144
 
 static int read_lease_file(int dir_fd, const char *file, struct gr_lease **ret)
@@ -65,8 +67,21 @@ int gr_ledger_find(struct gr_ledger *ledger, const char *name, struct gr_lease *
 	}
 	if (r < 0)
 		return gr_error_set(err, GR_CLASS_SYSTEM, -r, "lease file of '%s': %s", name,
-				    r == -EBADMSG ? "damaged" : strerror(-r));
+				    r == -EBADMSG ? "damaged" :
+				    r == -EPROTO ? "of another version of guestram" : strerror(-r));
 	*ret = lease;
+	return 0;
+}
+
+static int add_name(char ***names, size_t *count, const char *file)
+{
+	char *name = strdup(file);
+
+	if (!name || gr_grow(names, *count, sizeof(char *)) < 0) {
+		free(name);
+		return -ENOMEM;
+	}
+	(*names)[(*count)++] = name;
 	return 0;
 }
 
@@ -74,16 +89,12 @@ static int set_aside(struct gr_ledger *ledger, const char *file, struct gr_lease
 {
 	char aside[320];
 
-	if (gr_grow(&leases->damaged, leases->damaged_count, sizeof(*leases->damaged)) < 0)
+	if (add_name(&leases->damaged, &leases->damaged_count, file) < 0)
 		return -ENOMEM;
-	leases->damaged[leases->damaged_count] = strdup(file);
-	if (!leases->damaged[leases->damaged_count])
-		return -ENOMEM;
-	leases->damaged_count++;
-	if (ledger->lock_fd < 0)
-		return 0;
-	snprintf(aside, sizeof(aside), "%s.damaged", file);
-	renameat(ledger->leases_fd, file, ledger->leases_fd, aside);
+	/* An earlier one of that name is kept: this one stays where it is then. */
+	snprintf(aside, sizeof(aside), "%s" DAMAGED, file);
+	if (ledger->lock_fd >= 0)
+		renameat2(ledger->leases_fd, file, ledger->leases_fd, aside, RENAME_NOREPLACE);
 	return 0;
 }
 
@@ -99,6 +110,8 @@ static int take_file(struct gr_ledger *ledger, const char *file, struct gr_lease
 		gr_lease_free(lease);
 		r = -EBADMSG;
 	}
+	if (r == -EPROTO)
+		return add_name(&leases->aside, &leases->aside_count, file);
 	if (r < 0)
 		return set_aside(ledger, file, leases);
 	if (gr_grow(&leases->leases, leases->count, sizeof(struct gr_lease *)) < 0) {
@@ -114,6 +127,13 @@ static int compare_leases(const void *a, const void *b)
 	const struct gr_lease *const *x = a, *const *y = b;
 
 	return strverscmp((*x)->name, (*y)->name);
+}
+
+static bool ends_in(const char *name, const char *end)
+{
+	size_t len = strlen(name), end_len = strlen(end);
+
+	return len > end_len && !strcmp(name + len - end_len, end);
 }
 
 int gr_ledger_list(struct gr_ledger *ledger, struct gr_leases *ret, struct gr_error *err)
@@ -144,8 +164,12 @@ int gr_ledger_list(struct gr_ledger *ledger, struct gr_leases *ret, struct gr_er
 		if (ledger->lock_fd >= 0 && entry->d_name[0] == '.' && len > 5 &&
 		    !strcmp(entry->d_name + len - 4, ".new"))
 			unlinkat(ledger->leases_fd, entry->d_name, 0);
-		if (entry->d_name[0] != '.' && len > 5 && !strcmp(entry->d_name + len - 5, ".json"))
+		if (entry->d_name[0] == '.')
+			continue;
+		if (ends_in(entry->d_name, ".json"))
 			r = take_file(ledger, entry->d_name, &leases);
+		else if (ends_in(entry->d_name, ".json" DAMAGED))
+			r = add_name(&leases.aside, &leases.aside_count, entry->d_name);
 	}
 	closedir(dir);
 	if (r < 0) {
@@ -165,6 +189,9 @@ void gr_leases_done(struct gr_leases *leases)
 	for (size_t i = 0; i < leases->damaged_count; i++)
 		free(leases->damaged[i]);
 	free(leases->leases);
+	for (size_t i = 0; i < leases->aside_count; i++)
+		free(leases->aside[i]);
 	free(leases->damaged);
+	free(leases->aside);
 	*leases = (struct gr_leases){ 0 };
 }

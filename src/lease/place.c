@@ -54,7 +54,36 @@ int gr_place_check(const struct gr_host *host, const struct gr_reserve_options *
 		if (r < 0)
 			return r;
 	}
+	for (size_t i = 0; i < options->grant_count; i++) {
+		int r = gr_place_check_room(host, &options->floor, &options->grants[i],
+					    options->grants[i].pages, err);
+
+		if (r < 0)
+			return r;
+	}
 	return gr_floor_check(host, &options->floor, -1, sum, err);
+}
+
+/* Pages of some sizes cannot come from every zone: what these can give is less than the floor
+ * leaves of the whole. */
+int gr_place_check_room(const struct gr_host *host, const struct gr_floor *floor,
+			const struct gr_grant *grant, uint64_t pages, struct gr_error *err)
+{
+	uint64_t bytes = pages * grant->page_size_bytes;
+	uint64_t room = gr_floor_room(host, floor, grant->page_size_bytes, grant->node);
+	char size[GR_TEXT_MAX], want[GR_TEXT_MAX], have[GR_TEXT_MAX], keep[GR_TEXT_MAX];
+	int r;
+
+	if (bytes <= room)
+		return 0;
+	r = gr_error_set(err, GR_CLASS_HOST, ENOMEM,
+			 "%s of %s pages would leave the host less than its floor of %s: short by %s",
+			 gr_size_text(bytes, want), gr_size_text(grant->page_size_bytes, size),
+			 gr_size_text(gr_floor_bytes(host, floor), keep),
+			 gr_size_text(bytes - room, have));
+	gr_error_hint(err, "%s would fit; --keep-free SIZE sets another floor",
+		      gr_size_text(room, have));
+	return r;
 }
 
 static int compare_candidates(const void *a, const void *b)

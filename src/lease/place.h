@@ -13,6 +13,10 @@ struct gr_candidate {
 	uint64_t free_bytes;
 };
 
+/** gr_place_check_room - do @pages more of a wish leave the floor? Return: 0 or -ENOMEM (class host). */
+int gr_place_check_room(const struct gr_host *host, const struct gr_floor *floor,
+			const struct gr_grant *grant, uint64_t pages, struct gr_error *err);
+
 /**
  * gr_place_check - the floor and the writer's own cpuset
  *

@@ -153,13 +153,21 @@ int gr_recover(struct gr_ledger *ledger, struct gr_recovery *ret, struct gr_erro
 		    add_action(&recovery, text) < 0)
 			r = gr_error_nomem(err);
 	}
+	for (size_t i = 0; i < leases.aside_count && r >= 0; i++) {
+		char *name = strdup(leases.aside[i]);
+
+		if (!name || gr_grow(&recovery.unresolved, recovery.unresolved_count,
+				     sizeof(char *)) < 0) {
+			free(name);
+			r = gr_error_nomem(err);
+			break;
+		}
+		recovery.unresolved[recovery.unresolved_count++] = name;
+	}
 	if (r >= 0)
 		r = recover_all(ledger, &leases, NULL, false, &recovery, err);
 	gr_leases_done(&leases);
-	if (r < 0)
-		gr_recovery_done(&recovery);
-	else
-		*ret = recovery;
+	*ret = recovery;
 	return r;
 }
 
@@ -167,6 +175,9 @@ void gr_recovery_done(struct gr_recovery *recovery)
 {
 	for (size_t i = 0; i < recovery->count; i++)
 		free(recovery->actions[i]);
+	for (size_t i = 0; i < recovery->unresolved_count; i++)
+		free(recovery->unresolved[i]);
 	free(recovery->actions);
+	free(recovery->unresolved);
 	*recovery = (struct gr_recovery){ 0 };
 }

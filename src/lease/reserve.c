@@ -42,12 +42,19 @@ static int check_free_name(struct gr_ledger *ledger, const char *name, struct gr
 	}
 	r = gr_error_set(err, GR_CLASS_USAGE, EEXIST, "there is a lease '%s' already (%s)", name,
 			 gr_lease_state_name(lease->state));
-	gr_error_hint(err, "`guestram release %s` gives it back; --name takes another name", name);
+	if (lease->state == GR_LEASE_HELD)
+		gr_error_hint(err, "`guestram release %s` gives it back; --name takes another name",
+			      name);
+	else
+		gr_error_hint(err, "a VM of that name runs or starts: --name takes another name");
 	gr_lease_free(lease);
 	return r;
 }
 
-/* Pages of one wish: from its node, or from the candidates in turn. */
+/*
+ * Pages of one wish: from its node, or from the candidates in turn. Memory is moved on one node only
+ * when a plain write has been tried on all.
+ */
 static int climb_for(struct gr_climb *climb, const struct gr_host *host,
 		     const struct gr_grant *want, uint64_t *ret_short, struct gr_error *err)
 {
@@ -61,15 +68,18 @@ static int climb_for(struct gr_climb *climb, const struct gr_host *host,
 		return r;
 	if (gr_place_candidates(host, &pools, &candidates, &count) < 0)
 		return gr_error_nomem(err);
-	for (size_t i = 0; i < count && left; i++) {
+	for (size_t i = 0; i < 2 * count && left; i++) {
+		int node = candidates[i % count].node;
+		bool cheap = i < count && count > 1 && want->node < 0;
 		struct gr_lease_grant *grant;
 
-		if (want->node >= 0 && candidates[i].node >= 0 && candidates[i].node != want->node)
+		if ((want->node >= 0 && node >= 0 && node != want->node) ||
+		    (i >= count && (count == 1 || want->node >= 0)))
 			continue;
-		grant = gr_lease_grant_at(climb->lease, candidates[i].node, want->page_size_bytes);
+		grant = gr_lease_grant_at(climb->lease, node, want->page_size_bytes);
 		if (!grant)
 			return gr_error_nomem(err);
-		r = gr_ladder_climb(climb, grant, left, &left, err);
+		r = gr_ladder_climb(climb, grant, left, cheap, &left, err);
 		if (r < 0)
 			return r;
 	}
@@ -77,9 +87,22 @@ static int climb_for(struct gr_climb *climb, const struct gr_host *host,
 	return 0;
 }
 
-static int shortfall(const struct gr_grant *want, uint64_t left, const char *then,
-		     struct gr_error *err)
+/* The largest page size below @page_size_bytes that this host has; 0: none. */
+static uint64_t smaller_size(const struct gr_host *host, uint64_t page_size_bytes)
 {
+	uint64_t best = 0;
+
+	for (size_t i = 0; i < host->page_size_count; i++) {
+		if (host->page_sizes[i] < page_size_bytes)
+			best = gr_max_u64(best, host->page_sizes[i]);
+	}
+	return best;
+}
+
+static int shortfall(const struct gr_host *host, const struct gr_grant *want, uint64_t left,
+		     const char *then, struct gr_error *err)
+{
+	uint64_t smaller = smaller_size(host, want->page_size_bytes);
 	char size[GR_TEXT_MAX], asked[GR_TEXT_MAX], got[GR_TEXT_MAX], lacking[GR_TEXT_MAX],
 		bytes[GR_TEXT_MAX], where[32] = "";
 	int r;
@@ -92,9 +115,12 @@ static int shortfall(const struct gr_grant *want, uint64_t left, const char *the
 			 gr_size_text(want->page_size_bytes, size), where,
 			 gr_count_text(left, lacking),
 			 gr_size_text(left * want->page_size_bytes, bytes), then);
-	gr_error_hint(err, "the host's memory is fragmented: try %s, --backing thp, or "
-			   "reserve at boot", want->page_size_bytes > 512 * GR_MIB ?
-			   "--page-size 2M" : "a smaller VM");
+	if (smaller)
+		gr_error_hint(err, "the host's memory is fragmented: try --page-size %s, "
+				   "--backing thp, or reserve at boot", gr_size_arg(smaller, size));
+	else
+		gr_error_hint(err, "the host's memory is fragmented: try a smaller VM, "
+				   "--backing thp, or reserve at boot");
 	return r;
 }
 
@@ -150,7 +176,8 @@ static int climb_all(struct gr_climb *climb, const struct gr_host *host, struct 
 			return r;
 		if (left) {
 			climb->report->short_pages = left;
-			return shortfall(&options->grants[i], left, "; all put back", err);
+			return shortfall(host, &options->grants[i], left, "; all put back",
+					 err);
 		}
 	}
 	return check_after(climb->ledger, &options->floor, err);
@@ -212,7 +239,7 @@ int gr_reserve_more(struct gr_ledger *ledger, struct gr_lease *lease, int node,
 		    struct gr_error *err)
 {
 	_cleanup_host_ struct gr_host *host = NULL;
-	struct gr_reserve_options options = { 0 };
+	struct gr_reserve_options options = { .floor = *floor };
 	struct gr_reserve_report report = { 0 };
 	struct gr_climb climb = { .ledger = ledger, .lease = lease, .options = &options,
 				  .report = &report, .total_pages = pages };
@@ -231,16 +258,18 @@ int gr_reserve_more(struct gr_ledger *ledger, struct gr_lease *lease, int node,
 		return r;
 	r = gr_lease_aim_all(ledger, lease, err);
 	if (r >= 0)
-		r = gr_ladder_climb(&climb, grant, pages, &left, err);
+		r = gr_ladder_climb(&climb, grant, pages, false, &left, err);
 	if (r >= 0) {
 		lease->state = state;
 		r = gr_ledger_save(ledger, lease, err);
 	}
+	if (r >= 0)
+		r = check_after(ledger, floor, err);
 	if (r >= 0 && left) {
 		struct gr_grant want = { .node = node, .page_size_bytes = page_size_bytes,
 					 .pages = pages };
 
-		r = shortfall(&want, left, "", err);
+		r = shortfall(host, &want, left, "", err);
 	}
 	gr_reserve_report_done(&report);
 	return r;

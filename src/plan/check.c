@@ -213,7 +213,7 @@ void gr_check_request(const struct gr_weighing *w, struct gr_problems *problems)
 	char name[GR_TEXT_MAX];
 
 	if (request->need_count == 0) {
-		gr_problems_add(problems, GR_P_NO_MEMORY, "the guest asks for no memory");
+		gr_problems_add(problems, GR_P_NO_MEMORY, "no amount of memory was given");
 		gr_problems_hint(problems, "say how much with -m, for example -m 8G");
 	}
 	if (request->need_count > GR_PLAN_NEEDS_MAX) {

@@ -97,7 +97,7 @@ uint64_t gr_scope_pool_free(const struct gr_host *host, uint64_t page_size_bytes
 
 	if (!global)
 		return 0;
-	unreserved = gr_sub_floor(global->free, global->reserved);
+	unreserved = gr_sub_floor(gr_sub_floor(global->free, global->reserved), global->claimed);
 	for (size_t i = 0; i < host->pool_count; i++) {
 		const struct gr_pool *pool = &host->pools[i];
 
@@ -105,7 +105,7 @@ uint64_t gr_scope_pool_free(const struct gr_host *host, uint64_t page_size_bytes
 			continue;
 		per_node = true;
 		if (gr_scope_has(host, node, (unsigned int)pool->node))
-			sum = gr_add_sat(sum, pool->free);
+			sum = gr_add_sat(sum, gr_sub_floor(pool->free, pool->claimed));
 	}
 	return per_node ? gr_min_u64(sum, unreserved) : unreserved;
 }

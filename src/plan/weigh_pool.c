@@ -92,7 +92,8 @@ static void check_pool(const struct gr_weighing *w, struct gr_candidate *c, uint
 			gr_count_text(have, t.a), page, gr_count_text(pages, t.b),
 			gr_count_text(pages - have, t.c),
 			gr_size_text(gr_mul_sat(pages - have, size), t.d),
-			everywhere >= pages ? "; other nodes have enough, but cannot be used" : "");
+			everywhere >= pages ? "; other nodes have enough, but cannot be used" :
+			pool->claimed ? "; the rest is held by leases (`guestram list`)" : "");
 	gr_problems_hint(&c->failures,
 			 "`--backing dynamic` adds them when the VM starts, `guestram "
 			 "reserve -m SIZE -p %s` adds them now",

@@ -88,7 +88,7 @@ static int bind_nodes(const struct gr_ram_options *options, void *base, uint64_t
 		if (id < NODES_MAX)
 			mask[id / WORD_BITS] |= 1ul << (id % WORD_BITS);
 	}
-	if (syscall(SYS_mbind, base, size_bytes, policy_mode(options->policy), mask, NODES_MAX,
+	if (syscall(SYS_mbind, base, size_bytes, policy_mode(options->policy), mask, NODES_MAX + 1ul,
 		    0) == 0)
 		return 0;
 	if (errno == ENOSYS && options->host_nodes.count == 1 && options->host_nodes.ids[0] == 0)

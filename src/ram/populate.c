@@ -9,10 +9,12 @@
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/size.h"
 #include "base/util.h"
@@ -76,6 +78,8 @@ static void *thread_main(void *data)
 	uint64_t now, seen;
 	bool give_up;
 
+	/* Of this thread alone, as Linux has it. Refused, it is faster than asked: no harm. */
+	(void)!nice(p->options.nice);
 	pthread_mutex_lock(&p->mutex);
 	while (!p->go && !p->give_up)
 		pthread_cond_wait(&p->start, &p->mutex);
@@ -138,8 +142,12 @@ static void set_affinity(pthread_attr_t *attr, const struct gr_list *cpus, unsig
 
 static int start_threads(struct gr_populating *p, unsigned int wanted)
 {
+	sigset_t all, before;
 	int r = 0;
 
+	/* Signals are for the threads of the program, whose handlers know nothing of ours. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
 	while (p->thread_count < wanted && !r) {
 		pthread_attr_t attr;
 
@@ -154,6 +162,7 @@ static int start_threads(struct gr_populating *p, unsigned int wanted)
 		if (!r)
 			p->thread_count++;
 	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	/* Fewer threads than wanted are slower, not wrong. */
 	return p->thread_count ? 0 : -r;
 }
@@ -183,12 +192,10 @@ int gr_ram_populate_start(struct gr_ram *ram, const struct gr_populate_options *
 	pthread_mutex_init(&p->mutex, NULL);
 	pthread_cond_init(&p->start, NULL);
 	r = choose_cpus(&options->cpus, &p->options.cpus);
-	if (r >= 0)
-		r = gr_fault_open(ram, &p->source);
+	gr_fault_init(ram, &p->source);
 	if (r >= 0)
 		r = start_threads(p, count_threads(p));
 	if (r < 0) {
-		gr_fault_close(&p->source);
 		gr_list_done(&p->options.cpus);
 		free(p);
 		return gr_error_set(err, GR_CLASS_SYSTEM, -r, "cannot start threads to populate: %s",
@@ -248,7 +255,6 @@ int gr_ram_populate_wait(struct gr_populating *p, uint64_t *ret_elapsed_ns, stru
 		r = populate_error(p, failed, err);
 	else if (ret_elapsed_ns)
 		*ret_elapsed_ns = gr_sub_floor(atomic_load(&p->ended_ns), p->started_ns);
-	gr_fault_close(&p->source);
 	gr_list_done(&p->options.cpus);
 	pthread_mutex_destroy(&p->mutex);
 	pthread_cond_destroy(&p->start);

@@ -47,6 +47,7 @@ struct gr_populate_options {
 	void (*progress)(void *data, uint64_t done_bytes, uint64_t total_bytes);
 	void *progress_data;
 	const volatile int *interrupted; /* ends the work with -EINTR once it is not 0 */
+	int nice;    /* so much less urgent than the caller, up to 19: work behind somebody's back */
 	int done_fd; /* an eventfd that gets 1 when all is done or failed; 0 or less: none */
 };
 

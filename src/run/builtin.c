@@ -103,10 +103,7 @@ int gr_builtin_run(struct gr_hold *hold, struct gr_run_report *report, uint64_t 
 		return r;
 	if (report->populate == GR_POPULATE_BEFORE)
 		report->ready_ns = gr_now_ns() - started_ns;
-	if (hold->lease)
-		gr_lease_settle(hold->ledger, hold->lease, NULL);
-	gr_ledger_close(hold->ledger);
-	hold->ledger = NULL;
+	gr_hold_unlock(hold);
 	r = touch(hold, report, err);
 	if (r >= 0)
 		look(look_data);

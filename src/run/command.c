@@ -62,7 +62,10 @@ enum gr_populate gr_populate_choose(const struct gr_run_options *options)
 	bool pinned = options->request->passthrough || options->request->locked;
 
 	if (!gr_backing_is_pool(options->plan->backing)) {
-		/* QEMU populates by itself or not at all; base pages wait for the guest. */
+		/* QEMU populates by itself or not at all, another VMM as it likes; base pages wait
+		 * for the guest. */
+		if (options->argv)
+			return GR_POPULATE_LAZY;
 		if (options->populate == GR_POPULATE_AUTO)
 			return options->plan->backing == GR_BACKING_THP ? GR_POPULATE_BEFORE :
 									  GR_POPULATE_LAZY;

@@ -13,11 +13,28 @@
 
 #include "base/util.h"
 
+/* Beside a VMM that starts: it is up as fast as with no memory, and idle CPUs still populate. The
+ * threads keep a tenth of a CPU that a guest wants for itself, so that they get done. */
+#define NICE_BEHIND 10
+#define GIVE_BACK_WAITS 10
+#define IDLE_MAX 3 /* tries after which nothing was missing: then it is something else */
 #define TOP_UPS_MAX 64 /* of a few pages each: a stranger who takes more than that wins */
+#define THP_KEPT_PERCENT 90.0 /* THP is best effort: less than this is not what was asked */
 
 bool gr_backing_is_pool(enum gr_backing backing)
 {
 	return backing == GR_BACKING_STATIC || backing == GR_BACKING_DYNAMIC;
+}
+
+double gr_hold_kept_percent(enum gr_backing backing)
+{
+	return gr_backing_is_pool(backing) ? 100.0 : THP_KEPT_PERCENT;
+}
+
+static void say(const struct gr_hold *hold, const char *line)
+{
+	if (hold->options->say)
+		hold->options->say(hold->options->say_data, line);
 }
 
 static void reserve_progress(void *data, uint64_t done, uint64_t total)
@@ -40,17 +57,51 @@ static int open_ledger(struct gr_hold *hold, struct gr_error *err)
 {
 	const struct gr_run_options *options = hold->options;
 	struct gr_recovery recovery = { 0 };
+	struct gr_error recover_err;
 	int r = gr_ledger_open(options->root, false, options->lock_wait_ns, &hold->ledger, err);
 
 	if (r < 0)
 		return r;
-	r = gr_recover(hold->ledger, &recovery, err);
-	if (r < 0)
-		return r;
+	r = gr_recover(hold->ledger, &recovery, &recover_err);
 	for (size_t i = 0; i < recovery.count; i++)
-		options->say(options->say_data, recovery.actions[i]);
+		say(hold, recovery.actions[i]);
 	gr_recovery_done(&recovery);
+	/* Somebody else's lease that cannot be put right now is no reason to refuse this one. */
+	if (r < 0)
+		say(hold, recover_err.message);
 	return 0;
+}
+
+/*
+ * Static takes pages that are in the pool: not those that leases hold for others. Under the lock
+ * until they are in our files, as far as this process may take it.
+ */
+static int check_claims(struct gr_hold *hold, struct gr_error *err)
+{
+	const struct gr_run_options *options = hold->options;
+	_cleanup_host_ struct gr_host *host = NULL;
+	int r;
+
+	if (geteuid() != 0 || !gr_root_exists(options->root, "run/guestram"))
+		return 0;
+	r = open_ledger(hold, err);
+	if (r >= 0)
+		r = gr_host_read(options->root, GR_READ_POOLS, &host, err);
+	if (r >= 0)
+		r = gr_ledger_claim(hold->ledger, options->name, host, err);
+	for (size_t i = 0; i < options->plan->grant_count && r >= 0; i++) {
+		const struct gr_grant *grant = &options->plan->grants[i];
+		const struct gr_pool *pool =
+			gr_host_pool(host, grant->page_size_bytes, grant->node);
+
+		if (pool && grant->pages > gr_sub_floor(pool->free, pool->claimed)) {
+			r = gr_error_set(err, GR_CLASS_HOST, ENOMEM,
+					 "free pages of the pool are held by leases of others");
+			gr_error_hint(err, "`guestram list` shows them; --name NAME uses those of "
+					   "your own lease NAME");
+		}
+	}
+	return r;
 }
 
 int gr_hold_reserve(struct gr_hold *hold, struct gr_run_report *report, struct gr_error *err)
@@ -68,6 +119,8 @@ int gr_hold_reserve(struct gr_hold *hold, struct gr_run_report *report, struct g
 	uint64_t start;
 	int r;
 
+	if (options->plan->backing == GR_BACKING_STATIC)
+		return check_claims(hold, err);
 	if (options->plan->backing != GR_BACKING_DYNAMIC)
 		return 0;
 	r = open_ledger(hold, err);
@@ -91,12 +144,15 @@ static uint64_t missing_pages(const struct gr_hold *hold, uint64_t page_size_byt
 		return 0;
 	pool = gr_host_pool(host, page_size_bytes, node);
 	if (!pool)
+		pool = gr_host_pool(host, page_size_bytes, -1);
+	if (!pool)
 		return 0;
-	usable = node < 0 ? gr_sub_floor(pool->free, pool->reserved) : pool->free;
+	usable = pool->node < 0 ? gr_sub_floor(pool->free, pool->reserved) : pool->free;
 	return gr_sub_floor(gr_div_up(bytes, page_size_bytes), usable);
 }
 
-/* Adds what somebody else took out of the pool since the reservation. */
+/* Adds what somebody else took out of the pool since the reservation. Return: 1; 0 if nothing is
+ * missing, so that it must be something else; -errno. */
 static int top_up(struct gr_hold *hold, const struct gr_need *need, uint64_t page_size_bytes,
 		  uint64_t bytes, struct gr_error *err)
 {
@@ -104,6 +160,7 @@ static int top_up(struct gr_hold *hold, const struct gr_need *need, uint64_t pag
 	uint64_t missing = missing_pages(hold, page_size_bytes,
 					 one_node ? (int)need->host_nodes.ids[0] : -1, bytes);
 	const struct gr_lease_grant *best = NULL;
+	int r;
 
 	if (!missing)
 		return 0;
@@ -119,11 +176,16 @@ static int top_up(struct gr_hold *hold, const struct gr_need *need, uint64_t pag
 	if (!best)
 		return 0;
 	if (!hold->topped_up)
-		hold->options->say(hold->options->say_data,
-				   "somebody took pages of the pool meanwhile: adding as many");
+		say(hold, "somebody took pages of the pool meanwhile: adding as many");
 	hold->topped_up = true;
-	return gr_reserve_more(hold->ledger, hold->lease, best->node, page_size_bytes, missing,
-			       &hold->options->floor, err);
+	if (!hold->ledger) { /* populated later, when the lock had been let go */
+		r = open_ledger(hold, err);
+		if (r < 0)
+			return r;
+	}
+	r = gr_reserve_more(hold->ledger, hold->lease, best->node, page_size_bytes, missing,
+			    &hold->options->floor, err);
+	return r < 0 ? r : 1;
 }
 
 static int map_need(struct gr_hold *hold, size_t index, bool as_files, struct gr_error *err)
@@ -141,15 +203,16 @@ static int map_need(struct gr_hold *hold, size_t index, bool as_files, struct gr
 		.policy = need->policy,
 		.name = options->name,
 	};
-	int r;
 
-	for (int i = 0;; i++) {
-		r = gr_ram_map(&map, &hold->rams[index], err);
-		if (r != -ENOMEM || !hold->lease || i == TOP_UPS_MAX)
+	for (int i = 0, idle = 0;; i++) {
+		int added, r = gr_ram_map(&map, &hold->rams[index], err);
+
+		if (r != -ENOMEM || !hold->lease || i == TOP_UPS_MAX || idle == IDLE_MAX)
 			return r;
-		r = top_up(hold, need, map.page_size_bytes, map.size_bytes, err);
-		if (r < 0)
-			return r;
+		added = top_up(hold, need, map.page_size_bytes, map.size_bytes, err);
+		if (added < 0)
+			return added;
+		idle += added == 0;
 	}
 }
 
@@ -196,6 +259,7 @@ static int start_one(struct gr_hold *hold, size_t index, bool behind, struct gr_
 		.progress = populate_progress,
 		.progress_data = (void *)hold->options,
 		.interrupted = behind ? &hold->stop : hold->options->interrupted,
+		.nice = behind ? NICE_BEHIND : 0,
 		.done_fd = behind ? hold->done_fd : -1,
 	};
 
@@ -253,8 +317,8 @@ void gr_hold_populate_stop(struct gr_hold *hold)
 static int populate_one(struct gr_hold *hold, size_t index, uint64_t *elapsed,
 			struct gr_error *err)
 {
-	for (int i = 0;; i++) {
-		int r = start_one(hold, index, false, err);
+	for (int i = 0, idle = 0;; i++) {
+		int added, r = start_one(hold, index, false, err);
 
 		if (r >= 0) {
 			struct gr_populating *p = hold->populating[index];
@@ -262,15 +326,17 @@ static int populate_one(struct gr_hold *hold, size_t index, uint64_t *elapsed,
 			hold->populating[index] = NULL;
 			r = gr_ram_populate_wait(p, elapsed, err);
 		}
-		if ((r != -EFAULT && r != -ENOMEM) || !hold->lease || i == TOP_UPS_MAX)
+		if ((r != -EFAULT && r != -ENOMEM) || !hold->lease || i == TOP_UPS_MAX ||
+		    idle == IDLE_MAX)
 			return r;
 		/* At least one page was missing on its node; populating again costs nothing for
 		 * those that are there. */
-		r = top_up(hold, &hold->options->request->needs[index],
-			   hold->rams[index].page_size_bytes, hold->rams[index].page_size_bytes,
-			   err);
-		if (r < 0)
-			return r;
+		added = top_up(hold, &hold->options->request->needs[index],
+			       hold->rams[index].page_size_bytes,
+			       hold->rams[index].page_size_bytes, err);
+		if (added < 0)
+			return added;
+		idle += added == 0;
 	}
 }
 
@@ -287,11 +353,25 @@ int gr_hold_populate(struct gr_hold *hold, struct gr_run_report *report, struct 
 	return 0;
 }
 
+void gr_hold_unlock(struct gr_hold *hold)
+{
+	if (hold->lease && hold->ledger)
+		gr_lease_settle(hold->ledger, hold->lease, NULL);
+	gr_ledger_close(hold->ledger);
+	hold->ledger = NULL;
+}
+
 void gr_hold_drop(struct gr_hold *hold)
 {
 	for (size_t i = 0; i < hold->count; i++)
 		gr_ram_unmap(&hold->rams[i]);
 	hold->count = 0;
+}
+
+void gr_hold_forget_lease(struct gr_hold *hold)
+{
+	gr_lease_free(hold->lease);
+	hold->lease = NULL;
 }
 
 int gr_hold_give_back(struct gr_hold *hold, struct gr_run_report *report, struct gr_error *err)
@@ -300,18 +380,26 @@ int gr_hold_give_back(struct gr_hold *hold, struct gr_run_report *report, struct
 
 	if (!hold->lease)
 		return 0;
+	/* Worth a longer wait than a start: who fails here leaves pages behind. */
 	if (!hold->ledger)
-		r = gr_ledger_open(hold->options->root, false, hold->options->lock_wait_ns,
-				   &hold->ledger, err);
+		r = gr_ledger_open(hold->options->root, false,
+				   GIVE_BACK_WAITS * hold->options->lock_wait_ns, &hold->ledger,
+				   err);
 	if (r >= 0)
-		r = gr_give_back(hold->ledger, hold->lease->name, &report->pages_returned, err);
-	/* -ENOENT: somebody released it by name while the VM ran. */
-	if (r >= 0 || r == -ENOENT) {
+		r = gr_give_back_own(hold->ledger, hold->lease, &report->pages_returned, err);
+	if (r == -ENOENT) {
+		say(hold, "the lease was released by somebody else while the VM ran");
+		r = 0;
+	} else if (r < 0) {
+		if (err)
+			err->class = GR_CLASS_STRANDED;
+		gr_error_hint(err, "the pages are still in the pool: `guestram recover` gives them "
+				   "back");
+		return r;
+	} else {
 		report->gave_back = true;
-		gr_lease_free(hold->lease);
-		hold->lease = NULL;
-		return 0;
 	}
+	gr_hold_forget_lease(hold);
 	return r;
 }
 

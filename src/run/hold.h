@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The guest RAM that this process holds for a VM, need by need, and its lease. Private to run/.
+ * The guest RAM that this process holds for a VM, need by need, and its lease. For run/, and for
+ * lib/, where the process is the VM: of the options it needs those that are not about a VMM.
  */
 #ifndef GR_RUN_HOLD_H
 #define GR_RUN_HOLD_H
@@ -30,7 +31,7 @@ int gr_hold_reserve(struct gr_hold *hold, struct gr_run_report *report, struct g
  */
 int gr_hold_map(struct gr_hold *hold, bool as_files, struct gr_error *err);
 
-/** gr_hold_populate - all of it, now. */
+/** gr_hold_populate - all of it, now. The lock may have been let go: it is taken for a top-up. */
 int gr_hold_populate(struct gr_hold *hold, struct gr_run_report *report, struct gr_error *err);
 
 /** gr_hold_populate_start - begin, behind the caller's back; done_fd tells of the end. */
@@ -40,15 +41,24 @@ int gr_hold_populate_wait(struct gr_hold *hold, struct gr_run_report *report, st
 /** gr_hold_populate_stop - end it early, if it is under way. */
 void gr_hold_populate_stop(struct gr_hold *hold);
 
+/** gr_hold_unlock - the pages are where they belong: settle the lease, let go of the lock. */
+void gr_hold_unlock(struct gr_hold *hold);
+
 /** gr_hold_drop - unmap and close our side; the pages live on in a VMM that has the fds. */
 void gr_hold_drop(struct gr_hold *hold);
 
 /** gr_hold_give_back - the lease's pages; takes the lock again if it was let go. */
 int gr_hold_give_back(struct gr_hold *hold, struct gr_run_report *report, struct gr_error *err);
 
+/** gr_hold_forget_lease - leave it to recovery: a VMM may still run on it. */
+void gr_hold_forget_lease(struct gr_hold *hold);
+
 /** gr_hold_close - let go of ledger and lease in memory; the lease's file stays. */
 void gr_hold_close(struct gr_hold *hold);
 
 bool gr_backing_is_pool(enum gr_backing backing);
+
+/** gr_hold_kept_percent - how much of it has to be on the promised pages. */
+double gr_hold_kept_percent(enum gr_backing backing);
 
 #endif

@@ -21,19 +21,18 @@
 
 /* Memory that VFIO pins beside guest RAM: the figure that libvirt allows for. */
 #define MEMLOCK_EXTRA_BYTES (UINT64_C(1) << 30)
-#define THP_KEPT_PERCENT 90.0 /* THP is best effort: less than this is not what was asked */
 
 struct prover {
 	const struct gr_run_options *options;
 	struct gr_run_report *report;
+	uint64_t started_ns;
 	pid_t pid;
 };
 
 /* How much of the RAM has to be as promised: with lazy populating, all that was touched so far. */
 static double promised_percent(const struct prover *prover, const struct gr_inspection *seen)
 {
-	double percent = gr_backing_is_pool(prover->options->plan->backing) ? 100.0 :
-									       THP_KEPT_PERCENT;
+	double percent = gr_hold_kept_percent(prover->options->plan->backing);
 
 	if (prover->report->populate != GR_POPULATE_LAZY || !seen->ram_bytes)
 		return percent;
@@ -52,6 +51,10 @@ static bool prove(void *data)
 
 	if (gr_inspect_pid(options->root, prover->pid, &seen, NULL) < 0)
 		return false;
+	if (options->qemu && !seen->ram_bytes) { /* QEMU starts, or ends: this says nothing */
+		gr_inspection_free(seen);
+		return false;
+	}
 	gr_inspection_free(prover->report->inspection);
 	prover->report->inspection = seen;
 	enough = seen->ram_bytes >= prover->report->memory_bytes &&
@@ -63,6 +66,9 @@ static bool prove(void *data)
 		gr_verdict_done(&prover->report->verdict);
 	prover->report->verdict = verdict;
 	prover->report->judged = true;
+	/* Where the VMM populated, this is when it was seen to be done. */
+	if (enough && !prover->report->ready_ns && prover->report->populate == GR_POPULATE_BEFORE)
+		prover->report->ready_ns = gr_now_ns() - prover->started_ns;
 	if (enough && (options->qemu || options->argv))
 		options->say(options->say_data, verdict.message);
 	return enough;
@@ -133,23 +139,10 @@ static int start_gated(struct gr_hold *hold, const struct gr_run_report *report,
 	return r;
 }
 
-/* Our side has nothing to do any more: the memory and the lease are the VMM's. */
-static void leave_to_vmm(struct gr_hold *hold, struct gr_run_report *report, uint64_t started_ns)
-{
-	if (report->populate != GR_POPULATE_LAZY)
-		report->ready_ns = gr_now_ns() - started_ns;
-	gr_hold_drop(hold);
-	if (hold->lease)
-		gr_lease_settle(hold->ledger, hold->lease, NULL);
-	gr_ledger_close(hold->ledger);
-	hold->ledger = NULL;
-}
-
 struct running {
 	struct gr_hold *hold;
 	struct gr_run_report *report;
 	struct prover prover;
-	uint64_t started_ns;
 	size_t populated; /* needs */
 };
 
@@ -169,7 +162,9 @@ static bool on_populated(void *data)
 	/* The VM runs; what could not be populated is its to find, and ours to report. */
 	if (gr_hold_populate_wait(hold, running->report, &err) < 0)
 		hold->options->say(hold->options->say_data, err.message);
-	leave_to_vmm(hold, running->report, running->started_ns);
+	else
+		running->report->ready_ns = gr_now_ns() - running->prover.started_ns;
+	gr_hold_drop(hold);
 	return true;
 }
 
@@ -200,12 +195,16 @@ static int let_go(struct running *running, struct gr_child *child, const char *p
 	r = gr_child_go(child, program, err);
 	if (r < 0)
 		return r;
+	/* The pages are the VMM's, populated or reserved in files that it has: others may go on. */
+	gr_hold_unlock(hold);
 	if (waiting.event_fd < 0)
-		leave_to_vmm(hold, running->report, running->started_ns);
+		gr_hold_drop(hold);
 	running->prover.pid = child->pid;
 	r = gr_wait(child, &waiting, err);
 	gr_closep(&child->pidfd);
 	gr_closep(&child->error_fd);
+	if (r < 0) /* it may run on: its lease is recovery's, by its owner */
+		gr_hold_forget_lease(hold);
 	return r;
 }
 
@@ -213,8 +212,9 @@ static int run_vmm(struct gr_hold *hold, struct gr_run_report *report, uint64_t 
 		   struct gr_error *err)
 {
 	const struct gr_run_options *options = hold->options;
-	struct running running = { .hold = hold, .report = report, .started_ns = started_ns,
-				   .prover = { .options = options, .report = report } };
+	struct running running = { .hold = hold, .report = report,
+				   .prover = { .options = options, .report = report,
+					       .started_ns = started_ns } };
 	_cleanup_free_ char *program = NULL;
 	struct gr_child child;
 	sigset_t mask;
@@ -223,15 +223,22 @@ static int run_vmm(struct gr_hold *hold, struct gr_run_report *report, uint64_t 
 	report->ran = options->qemu ? "qemu" : "vmm";
 	if (options->qemu && gr_backing_is_pool(options->plan->backing))
 		r = gr_hold_map(hold, true, err);
-	if (r >= 0 && report->populate == GR_POPULATE_BEFORE)
+	if (r >= 0 && report->populate == GR_POPULATE_BEFORE && hold->count) {
 		r = gr_hold_populate(hold, report, err);
+		report->ready_ns = gr_now_ns() - started_ns;
+	}
 	if (r >= 0)
 		r = gr_signals_take(&mask, err);
 	if (r < 0)
 		return r;
-	if (options->interrupted && *options->interrupted)
-		return gr_error_set(err, GR_CLASS_HOST, EINTR, "interrupted before the VM started");
 	r = start_gated(hold, report, mask, &child, &program, err);
+	if (r < 0)
+		return r;
+	if ((options->interrupted && *options->interrupted) || gr_signals_pending()) {
+		gr_child_abort(&child);
+		r = gr_error_set(err, GR_CLASS_HOST, EINTR, "interrupted before the VM started");
+		gr_error_hint(err, "everything was put back");
+	}
 	if (r >= 0)
 		r = let_go(&running, &child, program, err);
 	if (r < 0)
@@ -255,7 +262,8 @@ int gr_run(const struct gr_run_options *options, struct gr_run_report *ret, stru
 	if (r >= 0 && (options->qemu || options->argv)) {
 		r = run_vmm(&hold, ret, started_ns, err);
 	} else if (r >= 0) {
-		struct prover prover = { .options = options, .report = ret, .pid = getpid() };
+		struct prover prover = { .options = options, .report = ret, .pid = getpid(),
+					 .started_ns = started_ns };
 
 		r = gr_builtin_run(&hold, ret, started_ns, prove, &prover, err);
 	}

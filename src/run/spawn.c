@@ -57,9 +57,16 @@ static void child_main(const struct gr_spawn_options *options, const struct gr_u
 		r = -errno;
 	if (r >= 0)
 		r = gr_user_become(user);
-	/* A signal that is meant for the VMM must not be swallowed by a handler of ours. */
-	for (int number = 1; number < NSIG; number++)
-		signal(number, SIG_DFL);
+	/* A signal that is meant for the VMM must not be swallowed by a handler of ours; what our
+	 * caller ignores stays ignored. */
+	for (int number = 1; number < NSIG; number++) {
+		struct sigaction action;
+
+		if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_IGN &&
+		    action.sa_handler != SIG_DFL)
+			signal(number, SIG_DFL);
+	}
+	signal(SIGPIPE, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &options->mask, NULL);
 	do
 		n = read(gate_fd, &byte, 1);

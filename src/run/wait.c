@@ -15,15 +15,33 @@
 #include "base/util.h"
 
 #define LOOK_FIRST_MS 25
-#define LOOK_LAST_MS 6400
+#define LOOK_LAST_MS 300000 /* a guest may take its time to touch its memory */
 
 static const int passed_on[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 };
 
+/* Those of them that our caller does not ignore (nohup): the VMM ignores the same. */
 static void fill_set(sigset_t *set)
 {
 	sigemptyset(set);
-	for (size_t i = 0; i < GR_ARRAY_SIZE(passed_on); i++)
-		sigaddset(set, passed_on[i]);
+	for (size_t i = 0; i < GR_ARRAY_SIZE(passed_on); i++) {
+		struct sigaction action;
+
+		if (sigaction(passed_on[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+			sigaddset(set, passed_on[i]);
+	}
+}
+
+bool gr_signals_pending(void)
+{
+	sigset_t pending;
+
+	if (sigpending(&pending) < 0)
+		return false;
+	for (size_t i = 0; i < GR_ARRAY_SIZE(passed_on); i++) {
+		if (sigismember(&pending, passed_on[i]) == 1)
+			return true;
+	}
+	return false;
 }
 
 int gr_signals_take(sigset_t *ret_old, struct gr_error *err)
@@ -42,7 +60,8 @@ static void pass_signal(int signal_fd, int pidfd)
 
 	if (read(signal_fd, &info, sizeof(info)) != sizeof(info))
 		return;
-	if (info.ssi_code == SI_KERNEL)
+	/* A hangup is for the session's leader alone. */
+	if (info.ssi_code == SI_KERNEL && info.ssi_signo != SIGHUP)
 		return;
 	syscall(SYS_pidfd_send_signal, pidfd, (int)info.ssi_signo, NULL, 0);
 }
@@ -86,9 +105,8 @@ int gr_wait(struct gr_child *child, const struct gr_waiting *waiting, struct gr_
 		if (n > 0 && fds[2].revents && waiting->on_event(waiting->data))
 			event_fd = -1;
 		if (n == 0) {
-			pause_ms *= 2;
-			if (waiting->look(waiting->data) || pause_ms > LOOK_LAST_MS)
-				looking = false;
+			pause_ms = pause_ms * 2 < LOOK_LAST_MS ? pause_ms * 2 : LOOK_LAST_MS;
+			looking = !waiting->look(waiting->data);
 		}
 	}
 }

@@ -14,6 +14,9 @@
 /** gr_signals_take - block the signals that gr_wait() passes on. @ret_old is for the child. */
 int gr_signals_take(sigset_t *ret_old, struct gr_error *err);
 
+/** gr_signals_pending - did one of them come since? */
+bool gr_signals_pending(void);
+
 struct gr_waiting {
 	int event_fd;                  /* an eventfd, or -1 */
 	bool (*on_event)(void *data);  /* it was written to; true: it will not be again */

@@ -241,7 +241,7 @@ static int not_mapped(struct context *c)
 	return add(
 		c, GR_FINDING_NOT_MAPPED,
 		"%s are allocated in the file, but not in this process's page table yet: counted "
-		"as populated, their node is unknown",
+		"as populated; where there are several nodes, theirs is unknown",
 		gr_size_text(bytes, text));
 }
 

@@ -68,7 +68,23 @@ static int read_wanted(const struct gr_process *process, const char *vmm, uint64
 	return 0;
 }
 
-static int fill_files(const struct gr_root *root, struct gr_inspection *i)
+/* The only node with memory: there every page is on it. -1: there are several. */
+static int only_node(const struct gr_host *host)
+{
+	int only = -1;
+
+	for (size_t i = 0; i < host->node_count; i++) {
+		if (!host->nodes[i].total_bytes)
+			continue;
+		if (only >= 0)
+			return -1;
+		only = (int)host->nodes[i].id;
+	}
+	return only;
+}
+
+static int fill_files(const struct gr_root *root, const struct gr_host *host,
+		      struct gr_inspection *i)
 {
 	for (size_t k = 0; k < i->region_count; k++) {
 		uint64_t bytes;
@@ -76,7 +92,7 @@ static int fill_files(const struct gr_root *root, struct gr_inspection *i)
 
 		i->regions[k].on_disk = r == -EMEDIUMTYPE;
 		if (r == 0) /* else file_known stays false */
-			r = gr_region_add_file(&i->regions[k], bytes);
+			r = gr_region_add_file(&i->regions[k], bytes, only_node(host));
 		if (r == -ENOMEM)
 			return r;
 	}
@@ -104,11 +120,14 @@ static int check_alive(const struct gr_root *root, const struct gr_process *proc
 }
 
 static int inspect(const struct gr_root *root, const struct gr_process *process,
-		   const struct gr_host *host, struct gr_inspection *i, struct gr_error *err)
+		   const struct gr_host *host, uint64_t range_start, uint64_t range_end,
+		   struct gr_inspection *i, struct gr_error *err)
 {
 	struct gr_oracle_options options = {
 		.root = root,
 		.process = process,
+		.range_start = range_start,
+		.range_end = range_end,
 		.base_page_bytes = host->base_page_bytes,
 		.pmd_bytes = host->thp.pmd_size_bytes ? host->thp.pmd_size_bytes
 						      : host->default_page_size_bytes,
@@ -126,7 +145,7 @@ static int inspect(const struct gr_root *root, const struct gr_process *process,
 		return check_alive(root, process, false, err);
 	if (r < 0)
 		return r;
-	if (fill_files(root, i) < 0)
+	if (fill_files(root, host, i) < 0)
 		return gr_error_nomem(err);
 	stage2 = gr_stage2_read(root, i->pid, &i->stage2);
 	i->page_table_bytes.known =
@@ -143,6 +162,12 @@ static int inspect(const struct gr_root *root, const struct gr_process *process,
 int gr_inspect_pid(const struct gr_root *root, pid_t pid, struct gr_inspection **ret,
 		   struct gr_error *err)
 {
+	return gr_inspect_range(root, pid, 0, 0, ret, err);
+}
+
+int gr_inspect_range(const struct gr_root *root, pid_t pid, uint64_t start, uint64_t size_bytes,
+		     struct gr_inspection **ret, struct gr_error *err)
+{
 	_cleanup_inspection_ struct gr_inspection *i = calloc(1, sizeof(*i));
 	_cleanup_process_ struct gr_process process = { 0 };
 	_cleanup_host_ struct gr_host *host = NULL;
@@ -156,7 +181,7 @@ int gr_inspect_pid(const struct gr_root *root, pid_t pid, struct gr_inspection *
 	r = gr_host_read(root, GR_READ_POOLS | GR_READ_THP | GR_READ_KVM, &host, err);
 	if (r < 0)
 		return r;
-	r = inspect(root, &process, host, i, err);
+	r = inspect(root, &process, host, start, start + size_bytes, i, err);
 	if (r < 0)
 		return r;
 	*ret = gr_steal_ptr(i);

@@ -137,6 +137,8 @@ int gr_judge(const struct gr_inspection *inspection, uint64_t page_size_bytes, d
 				gr_size_text(verdict.ram_bytes, ram),
 				gr_size_text(page_size_bytes, size));
 	} else {
+		verdict.broken = inspection->populated_bytes + inspection->swapped_bytes >
+				 verdict.got_bytes;
 		r = broken_message(inspection, page_size_bytes, all, &verdict, &verdict.message);
 	}
 	if (r < 0)

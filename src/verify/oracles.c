@@ -9,6 +9,7 @@
 #include "verify/oracles.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/util.h"
 #include "verify/numa_maps.h"
@@ -62,7 +63,9 @@ static int read_text(const struct gr_oracle_options *o, const char *file, char *
 	if (r == -ENOENT || r == -ESRCH)
 		return gr_process_gone(o->process->pid, err);
 	if (r == -EACCES || r == -EPERM)
-		gr_error_hint(err,
+		gr_error_hint(err, geteuid() == 0 ?
+			      "this process is closed even to root: a security module, or another "
+			      "user namespace" :
 			      "run this as root or as the user of that VM; without it only the "
 			      "pools can be seen: `guestram host`");
 	return r;
@@ -110,7 +113,10 @@ static int read_regions(const struct gr_oracle_options *o, struct regions *ret,
 	if (!smaps.count) /* a kernel thread, or one whose memory has just gone */
 		return gr_process_gone(o->process->pid, err);
 	numa_known = read_numa(o, &numa);
-	r = gr_recognise(&smaps, o->is_vm, o->wanted, o->wanted_count, &spans);
+	if (o->range_end)
+		r = gr_spans_in(&smaps, o->range_start, o->range_end, &spans);
+	else
+		r = gr_recognise(&smaps, o->is_vm, o->wanted, o->wanted_count, &spans);
 	for (size_t i = 0; i < spans.count && r == 0; i++) {
 		const struct gr_span *span = &spans.spans[i];
 

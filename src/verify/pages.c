@@ -143,7 +143,7 @@ void gr_region_done(struct gr_region *region)
 	*region = (struct gr_region){ 0 };
 }
 
-int gr_region_add_file(struct gr_region *region, uint64_t allocated_bytes)
+int gr_region_add_file(struct gr_region *region, uint64_t allocated_bytes, int node)
 {
 	/* A file in swap still has its blocks; those bytes are not in memory. */
 	uint64_t file = gr_sub_floor(allocated_bytes, region->swapped_bytes);
@@ -159,7 +159,7 @@ int gr_region_add_file(struct gr_region *region, uint64_t allocated_bytes)
 	r = add_size(&region->by_size, &region->by_size_count,
 		     region->hugetlb ? region->kernel_page_bytes : 0, unmapped);
 	if (r == 0 && region->by_node_known)
-		r = add_node(&region->by_node, &region->by_node_count, -1, unmapped);
+		r = add_node(&region->by_node, &region->by_node_count, node, unmapped);
 	if (r < 0)
 		return r;
 	region->populated_bytes = region->mapped_bytes + unmapped;

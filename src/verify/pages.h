@@ -23,13 +23,14 @@ void gr_region_done(struct gr_region *region);
 
 /**
  * gr_region_add_file - count what the file has but this process has not mapped yet
+ * @node: where that is, -1 for unknown
  * @allocated_bytes: of the file, in memory
  *
  * On hugetlbfs those bytes are on pages of its size; elsewhere their page size is unknown. A
  * private mapping only learns file_bytes: the file's pages are not its own.
  * Return: 0 or -ENOMEM.
  */
-int gr_region_add_file(struct gr_region *region, uint64_t allocated_bytes);
+int gr_region_add_file(struct gr_region *region, uint64_t allocated_bytes, int node);
 
 /** gr_region_huge_bytes - bytes on pages larger than the base page. */
 uint64_t gr_region_huge_bytes(const struct gr_region *region, uint64_t base_page_bytes);

@@ -237,6 +237,27 @@ int gr_recognise(const struct gr_smaps *smaps, bool is_vm, const uint64_t *wante
 	return 0;
 }
 
+int gr_spans_in(const struct gr_smaps *smaps, uint64_t start, uint64_t end, struct gr_spans *ret)
+{
+	_cleanup_spans_ struct gr_spans spans = { 0 };
+
+	for (size_t i = 0; i < smaps->count; i++) {
+		const struct gr_vma *vma = &smaps->vmas[i];
+		struct gr_span *last = spans.count ? &spans.spans[spans.count - 1] : NULL;
+
+		if (vma->start < start || vma->end > end)
+			continue;
+		if (last && last->first + last->count == i && continues(vma - 1, vma))
+			last->count++;
+		else if (add_span(&spans, (struct gr_span){ .first = i, .count = 1 }) < 0)
+			return -ENOMEM;
+	}
+	spans.recognised = spans.count > 0;
+	*ret = spans;
+	spans = (struct gr_spans){ 0 };
+	return 0;
+}
+
 void gr_spans_done(struct gr_spans *spans)
 {
 	free(spans->spans);

@@ -37,6 +37,9 @@ struct gr_spans {
  */
 int gr_recognise(const struct gr_smaps *smaps, bool is_vm, const uint64_t *wanted,
 		 size_t wanted_count, struct gr_spans *ret);
+
+/** gr_spans_in - no guessing: all that is mapped between two addresses. Return: 0 or -ENOMEM. */
+int gr_spans_in(const struct gr_smaps *smaps, uint64_t start, uint64_t end, struct gr_spans *ret);
 void gr_spans_done(struct gr_spans *spans);
 #define _cleanup_spans_ __attribute__((cleanup(gr_spans_done)))
 

@@ -104,6 +104,20 @@ static void parse_flags(const char *p, struct gr_vma *vma)
 	}
 }
 
+/*
+ * The kernel lets go of the process's memory map between two pieces of the file, and goes on with
+ * the mapping at the address where the last one ended. One that grew downwards meanwhile, or took
+ * its neighbour in, is shown in full then: it replaces what it covers.
+ */
+static int make_room(struct gr_smaps *smaps, const struct gr_vma *vma)
+{
+	if (smaps->count && smaps->vmas[smaps->count - 1].end >= vma->end)
+		return -EBADMSG; /* addresses never go backwards */
+	while (smaps->count && smaps->vmas[smaps->count - 1].end > vma->start)
+		free(smaps->vmas[--smaps->count].path);
+	return gr_grow(&smaps->vmas, smaps->count, sizeof(*smaps->vmas));
+}
+
 static int parse_line(const char *line, struct gr_smaps *smaps)
 {
 	struct gr_vma vma = { 0 };
@@ -113,11 +127,7 @@ static int parse_line(const char *line, struct gr_smaps *smaps)
 	if (r < 0)
 		return r;
 	if (r > 0) {
-		r = 0;
-		if (smaps->count && smaps->vmas[smaps->count - 1].end > vma.start)
-			r = -EBADMSG;
-		if (r == 0)
-			r = gr_grow(&smaps->vmas, smaps->count, sizeof(*smaps->vmas));
+		r = make_room(smaps, &vma);
 		if (r < 0) {
 			free(vma.path);
 			return r;

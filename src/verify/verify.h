@@ -101,6 +101,10 @@ struct gr_inspection {
  */
 int gr_inspect_pid(const struct gr_root *root, pid_t pid, struct gr_inspection **ret,
 		   struct gr_error *err);
+
+/** gr_inspect_range - the same of one range of addresses alone, which is RAM whatever it looks like. */
+int gr_inspect_range(const struct gr_root *root, pid_t pid, uint64_t start, uint64_t size_bytes,
+		     struct gr_inspection **ret, struct gr_error *err);
 void gr_inspection_free(struct gr_inspection *inspection);
 
 static inline void gr_inspection_freep(struct gr_inspection **i)
@@ -120,6 +124,8 @@ int gr_find_by_name(const struct gr_root *root, const char *name, pid_t **ret,
 
 struct gr_verdict {
 	bool kept;
+	bool broken;           /* some of it is on other pages, or in swap; with neither it is unknown:
+				* not touched yet, or not recognised */
 	uint64_t asked_page_bytes;
 	uint64_t got_bytes;    /* on pages of that size (for THP: on huge pages) */
 	uint64_t ram_bytes;

@@ -122,3 +122,12 @@ names() {
 	scdoc <"$page" >"$BATS_TEST_TMPDIR/guestram.1"
 	grep -q '^\.SH NOTES' "$BATS_TEST_TMPDIR/guestram.1"
 }
+
+@test "no help text is wider than 80 columns" {
+	for verb in "" host plan reserve release list recover run inspect; do
+		# shellcheck disable=SC2086
+		run "$GUESTRAM" $verb --help
+		[ "$status" -eq 0 ]
+		! grep -E '.{81}' <<<"$output"
+	done
+}

@@ -17,8 +17,21 @@ setup_file() {
 @test "files are where they belong" {
 	[ -x "$INSTALLED/bin/guestram" ]
 	[ -f "$INSTALLED/share/man/man1/guestram.1" ]
+	[ -f "$INSTALLED/share/man/man3/libguestram.3" ]
 	[ -f "$INSTALLED/share/bash-completion/completions/guestram" ]
 	grep -q "^ExecStart=$PREFIX_DIR/bin/guestram recover$" "$INSTALLED/lib/systemd/system/guestram-recover.service"
+}
+
+@test "the library is found by pkg-config, linked and run from there" {
+	pc=$(find "$INSTALLED" -name guestram.pc)
+	[ -f "$INSTALLED/include/guestram.h" ]
+	PKG_CONFIG_PATH=$(dirname "$pc") PKG_CONFIG_SYSROOT_DIR=${INSTALLED%"$PREFIX_DIR"} \
+		pkg-config --cflags --libs guestram >"$BATS_TEST_TMPDIR/flags"
+	# shellcheck disable=SC2046
+	cc -std=c99 "$TESTS/../examples/hold-memory.c" -o "$BATS_TEST_TMPDIR/hold-memory" \
+		$(cat "$BATS_TEST_TMPDIR/flags")
+	LD_LIBRARY_PATH=$(dirname "$(dirname "$pc")") ldd "$BATS_TEST_TMPDIR/hold-memory" |
+		grep -q "libguestram.so.0 => $INSTALLED"
 }
 
 @test "systemd understands the units, and the service is shut in" {

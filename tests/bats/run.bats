@@ -133,6 +133,47 @@ standin() { # MIB RUN-OPTIONS... : the stand-in as a child; waits until it is re
 	[ "$status" -eq 137 ]
 }
 
+@test "a hangup ends the VMM, unless the caller ignores it; an ignored SIGCHLD costs no status" {
+	standin 64
+	kill -HUP "$run_pid"
+	status=0
+	wait "$run_pid" || status=$?
+	[ "$status" -eq 129 ]
+	(trap '' HUP; exec "$GUESTRAM" run -b dynamic --name bats-nohup -- qemu-system-standin -m 64M) \
+		>"$BATS_TEST_TMPDIR/out" 2>/dev/null &
+	children=$!
+	until_true 20 grep -q ready "$BATS_TEST_TMPDIR/out"
+	pid=$("$GUESTRAM" list --json | json leases 0 owner_pid)
+	[ "$((0x$(awk '/^SigIgn/ {print $2}' /proc/$pid/status) & 1))" -eq 1 ]
+	kill -HUP $children "$pid"
+	sleep 0.3
+	kill -0 "$pid"
+	kill -TERM $children
+	wait $children
+	run python3 -c 'import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execv(sys.argv[1], sys.argv[1:])' "$GUESTRAM" run -b dynamic -- qemu-system-standin -m 64M -life 10 -status 7
+	[ "$status" -eq 7 ]
+}
+
+@test "pages of a lease are for its VM: static takes others, release refuses a running one" {
+	"$GUESTRAM" reserve bats-held -m 64M -p 2M
+	run --separate-stderr "$GUESTRAM" run -m 64M -b static -p 2M
+	[ "$status" -eq 3 ]
+	[[ "$stderr" == *leases* ]]
+	run --separate-stderr "$GUESTRAM" plan -m 64M -p 2M --json
+	[ "$(echo "$output" | json backing)" = dynamic ]
+	run -0 "$GUESTRAM" run -m 64M -b static -p 2M --name bats-held
+	"$GUESTRAM" release bats-held
+	standin 64 --name bats-busy
+	run --separate-stderr "$GUESTRAM" release bats-busy
+	[ "$status" -eq 1 ]
+	[[ "$stderr" == *"in use by process"* ]]
+	run -0 "$GUESTRAM" release bats-busy --force
+	kill -TERM "$run_pid"
+	wait "$run_pid"
+}
+
 @test "the VMM runs as the user asked for, without a capability" {
 	standin 64 --user nobody --name bats-user
 	pid=$("$GUESTRAM" list --json | json leases 0 owner_pid)

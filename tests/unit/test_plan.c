@@ -373,7 +373,7 @@ static void test_all_problems(void **state)
 
 	(void)state;
 	assert_true(make(w)->problem_count > 0);
-	expect_problem(w->plan, "GR201", "no memory");
+	expect_problem(w->plan, "GR201", "no amount of memory");
 	need(w, 0);
 	n = need(w, 64 * GR_GIB);
 	n->page_size_bytes = 3 * GR_MIB;

@@ -152,6 +152,28 @@ static int old_populate(void)
 	return count_present(&ram) == ram.size_bytes / 4096 ? 0 : 2;
 }
 
+/* A shared file that somebody uses already: populating behind him must not change it. */
+static int old_populate_behind(void)
+{
+	struct gr_ram_options options = base_options;
+	struct gr_populate_options populate = { .threads = 2 };
+	struct gr_ram ram;
+
+	options.as_file = true;
+	if (gr_ram_map(&options, &ram, NULL) < 0)
+		return 1;
+	memset(ram.base, 0xaa, ram.size_bytes / 2);
+	if (gr_ram_populate(&ram, &populate, NULL, NULL) < 0)
+		return 2;
+	if (count_present(&ram) != ram.size_bytes / 4096)
+		return 3;
+	for (size_t i = 0; i < ram.size_bytes; i += 4096) {
+		if (((unsigned char *)ram.base)[i] != (i < ram.size_bytes / 2 ? 0xaa : 0))
+			return 4;
+	}
+	return 0;
+}
+
 /* A file cut short under the mapping: touching it is SIGBUS, populating it an error. */
 static int no_page(void)
 {
@@ -171,6 +193,8 @@ static int no_page(void)
 static void test_old_kernel(void **state)
 {
 	in_old_kernel(old_populate);
+	in_old_kernel(old_populate_behind);
+	assert_int_equal(old_populate_behind(), 0);
 	in_old_kernel(no_page);
 	assert_int_equal(no_page(), 0);
 }
