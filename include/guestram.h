@@ -216,8 +216,10 @@ int guestram_memory_verify(struct guestram_memory *memory, struct guestram_verdi
  *
  * @memory (NULL is none) is freed in any case. Pages that another process still holds go when it
  * lets go of them. In a process that did not create it, a child of fork(2), it is unmapped only.
- * Return: 0; -EIO (stranded) or -ETIMEDOUT (host) if pages are still owed to the host: then
- * guestram_release() with its name tries again, and so does `guestram recover` after our end.
+ * For the lock it waits longer than create, since who fails here leaves pages behind.
+ * Return: 0, also if somebody else released the lease; -EIO or -ETIMEDOUT (stranded) if pages are
+ * still owed to the host: then guestram_release() with its name tries again, and so does `guestram
+ * recover` after the end of this process.
  */
 int guestram_memory_destroy(struct guestram_memory *memory, struct guestram_error *err);
 
@@ -246,7 +248,8 @@ int guestram_reserve(struct guestram *handle, const struct guestram_reserve_opti
  * @ret_pages: pages that left the pools; may be NULL
  *
  * Pages in use at that moment go when they are let go.
- * Return: 0; -ENOENT (no) if there is no such lease; -EIO (stranded); -EACCES, -ETIMEDOUT (host).
+ * Return: 0; -ENOENT (no) if there is no such lease; -EBUSY (no) if it is that of another process
+ * that lives; -EIO (stranded); -EACCES, -ETIMEDOUT (host).
  */
 int guestram_release(struct guestram *handle, const char *name, uint64_t *ret_pages,
 		     struct guestram_error *err);

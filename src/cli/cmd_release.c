@@ -6,7 +6,6 @@
 
 #include "base/util.h"
 #include "cli/ledger_open.h"
-#include "verify/verify.h"
 
 static const struct gr_section sections[] = {
 	{ .path = "", GR_COLUMNS({ "name", "Lease", GR_FMT_TEXT },
@@ -17,14 +16,11 @@ static const struct gr_section sections[] = {
 static int refuse_running(struct gr_cli *cli, struct gr_ledger *ledger, const char *name)
 {
 	struct gr_lease *lease;
-	uint64_t start_time;
 	int r = gr_ledger_find(ledger, name, &lease, &cli->err);
 
 	if (r < 0)
 		return r;
-	if (lease->owner_pid && lease->state == GR_LEASE_OWNED &&
-	    gr_process_start_time(cli->root, lease->owner_pid, &start_time, NULL) >= 0 &&
-	    start_time == lease->owner_start_time) {
+	if (gr_lease_in_use(ledger, lease)) {
 		r = gr_error_set(&cli->err, GR_CLASS_NO, EBUSY,
 				 "lease '%s' is in use by process %d", name,
 				 (int)lease->owner_pid);

@@ -166,6 +166,9 @@ int gr_reserve_more(struct gr_ledger *ledger, struct gr_lease *lease, int node,
 		    uint64_t page_size_bytes, uint64_t pages, const struct gr_floor *floor,
 		    struct gr_error *err);
 
+/** gr_lease_in_use - does a process that has its pages live, or may it? */
+bool gr_lease_in_use(const struct gr_ledger *ledger, const struct gr_lease *lease);
+
 /** gr_lease_set_owner - a process has the pages now. */
 int gr_lease_set_owner(struct gr_ledger *ledger, struct gr_lease *lease, pid_t pid,
 		       struct gr_error *err);

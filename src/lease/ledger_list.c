@@ -136,45 +136,56 @@ static bool ends_in(const char *name, const char *end)
 	return len > end_len && !strcmp(name + len - end_len, end);
 }
 
-int gr_ledger_list(struct gr_ledger *ledger, struct gr_leases *ret, struct gr_error *err)
+/* All names first: what is renamed on the way must not be met again under its new name. */
+static int read_names(const struct gr_ledger *ledger, char ***ret, size_t *ret_count)
 {
-	struct gr_leases leases = { 0 };
-	struct dirent *entry;
-	DIR *dir;
-	int fd, r = 0;
-
-	if (ledger->leases_fd < 0) {
-		*ret = leases;
-		return 0;
-	}
 	/* A fresh description: the fd's own position would end after one listing. */
-	fd = openat(ledger->leases_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = fd < 0 ? NULL : fdopendir(fd);
+	int fd = openat(ledger->leases_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
 	if (!dir) {
 		r = -errno;
 		if (fd >= 0)
 			close(fd);
-		return gr_error_set(err, GR_CLASS_SYSTEM, -r, "cannot list the leases: %s",
-				    strerror(-r));
+		return r;
 	}
-	while (r >= 0 && (entry = readdir(dir))) {
-		size_t len = strlen(entry->d_name);
-
-		/* Who has the lock is the only writer: a file half written was left by a kill. */
-		if (ledger->lock_fd >= 0 && entry->d_name[0] == '.' && len > 5 &&
-		    !strcmp(entry->d_name + len - 4, ".new"))
-			unlinkat(ledger->leases_fd, entry->d_name, 0);
-		if (entry->d_name[0] == '.')
-			continue;
-		if (ends_in(entry->d_name, ".json"))
-			r = take_file(ledger, entry->d_name, &leases);
-		else if (ends_in(entry->d_name, ".json" DAMAGED))
-			r = add_name(&leases.aside, &leases.aside_count, entry->d_name);
-	}
+	while (r >= 0 && (entry = readdir(dir)))
+		r = add_name(ret, ret_count, entry->d_name);
 	closedir(dir);
+	return r;
+}
+
+static int take_name(struct gr_ledger *ledger, const char *name, struct gr_leases *leases)
+{
+	/* Who has the lock is the only writer: a file half written was left by a kill. */
+	if (ledger->lock_fd >= 0 && name[0] == '.' && ends_in(name, ".new"))
+		unlinkat(ledger->leases_fd, name, 0);
+	if (name[0] == '.')
+		return 0;
+	if (ends_in(name, ".json"))
+		return take_file(ledger, name, leases);
+	if (ends_in(name, ".json" DAMAGED))
+		return add_name(&leases->aside, &leases->aside_count, name);
+	return 0;
+}
+
+int gr_ledger_list(struct gr_ledger *ledger, struct gr_leases *ret, struct gr_error *err)
+{
+	struct gr_leases leases = { 0 };
+	char **names = NULL;
+	size_t count = 0;
+	int r = ledger->leases_fd < 0 ? 0 : read_names(ledger, &names, &count);
+
+	for (size_t i = 0; i < count && r >= 0; i++)
+		r = take_name(ledger, names[i], &leases);
+	for (size_t i = 0; i < count; i++)
+		free(names[i]);
+	free(names);
 	if (r < 0) {
 		gr_leases_done(&leases);
-		return gr_error_nomem(err);
+		return gr_error_set(err, GR_CLASS_SYSTEM, -r, "cannot list the leases: %s",
+				    strerror(-r));
 	}
 	if (leases.count)
 		qsort(leases.leases, leases.count, sizeof(struct gr_lease *), compare_leases);

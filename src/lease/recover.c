@@ -25,6 +25,12 @@ static bool alive(const struct gr_root *root, pid_t pid, uint64_t start_time)
 	return r < 0 ? r != -ESRCH && r != -ENOENT : now == start_time;
 }
 
+bool gr_lease_in_use(const struct gr_ledger *ledger, const struct gr_lease *lease)
+{
+	return lease->state == GR_LEASE_OWNED &&
+	       alive(ledger->root, lease->owner_pid, lease->owner_start_time);
+}
+
 /* Why the lease has to go, or NULL. */
 static const char *reason_to_undo(const struct gr_ledger *ledger, const struct gr_lease *lease)
 {
@@ -139,31 +145,47 @@ int gr_ledger_finish(struct gr_ledger *ledger, const char *name, struct gr_error
 	return r;
 }
 
+static int add_unresolved(struct gr_recovery *recovery, const char *file, const char *suffix)
+{
+	char *name = NULL;
+
+	if (gr_asprintf(&name, "%s%s", file, suffix) < 0)
+		return -ENOMEM;
+	if (gr_grow(&recovery->unresolved, recovery->unresolved_count, sizeof(char *)) < 0) {
+		free(name);
+		return -ENOMEM;
+	}
+	recovery->unresolved[recovery->unresolved_count++] = name;
+	return 0;
+}
+
+/* What was set aside just now, and what lies there since earlier. */
+static int tell_aside(const struct gr_leases *leases, struct gr_recovery *recovery)
+{
+	for (size_t i = 0; i < leases->damaged_count; i++) {
+		char *text = NULL;
+
+		if (gr_asprintf(&text, "set aside damaged file %s as %s.damaged; its pages are "
+				"still in the pool", leases->damaged[i], leases->damaged[i]) < 0 ||
+		    add_action(recovery, text) < 0 ||
+		    add_unresolved(recovery, leases->damaged[i], ".damaged") < 0)
+			return -ENOMEM;
+	}
+	for (size_t i = 0; i < leases->aside_count; i++) {
+		if (add_unresolved(recovery, leases->aside[i], "") < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 int gr_recover(struct gr_ledger *ledger, struct gr_recovery *ret, struct gr_error *err)
 {
 	struct gr_recovery recovery = { 0 };
 	struct gr_leases leases = { 0 };
 	int r = gr_ledger_list(ledger, &leases, err);
 
-	for (size_t i = 0; i < leases.damaged_count && r >= 0; i++) {
-		char *text = NULL;
-
-		if (gr_asprintf(&text, "set aside damaged file %s as %s.damaged; its pages are "
-				"still in the pool", leases.damaged[i], leases.damaged[i]) < 0 ||
-		    add_action(&recovery, text) < 0)
-			r = gr_error_nomem(err);
-	}
-	for (size_t i = 0; i < leases.aside_count && r >= 0; i++) {
-		char *name = strdup(leases.aside[i]);
-
-		if (!name || gr_grow(&recovery.unresolved, recovery.unresolved_count,
-				     sizeof(char *)) < 0) {
-			free(name);
-			r = gr_error_nomem(err);
-			break;
-		}
-		recovery.unresolved[recovery.unresolved_count++] = name;
-	}
+	if (r >= 0 && tell_aside(&leases, &recovery) < 0)
+		r = gr_error_nomem(err);
 	if (r >= 0)
 		r = recover_all(ledger, &leases, NULL, false, &recovery, err);
 	gr_leases_done(&leases);

@@ -36,12 +36,11 @@ int gr_lib_answer(int r, const struct gr_error *from, struct guestram_error *err
  */
 int gr_lib_options(const void *options, size_t known, void *ret, struct gr_error *err);
 
-/** gr_lib_need_host - refuse a captured host, where nothing can be changed. Return: 0 or -EINVAL. */
+/** gr_lib_need_host - refuse a capture: nothing can be changed there. Return: 0 or -EINVAL. */
 int gr_lib_need_host(const struct guestram *handle, struct gr_error *err);
 
-/** gr_lib_ledger - the ledger, locked, with everything put right that was left behind. */
-int gr_lib_ledger(const struct guestram *handle, struct gr_ledger **ret, uint64_t *ret_pages,
-		  struct gr_error *err);
+/** gr_lib_ledger - the ledger, locked. Return: 0; -EINVAL for a capture; as gr_ledger_open(). */
+int gr_lib_ledger(const struct guestram *handle, struct gr_ledger **ret, struct gr_error *err);
 
 /* A request, the host as it was then, and what came of it. */
 struct gr_lib_planned {

@@ -29,10 +29,8 @@ static const struct gr_ram *ram_of(const struct guestram_memory *memory)
 /* A child of fork() has the mapping, but not the lease: that is its parent's to give back. */
 static void disown_in_child(struct guestram_memory *memory)
 {
-	if (memory->pid == getpid())
-		return;
-	gr_lease_free(memory->hold.lease);
-	memory->hold.lease = NULL;
+	if (memory->pid != getpid())
+		gr_hold_forget_lease(&memory->hold);
 }
 
 static int give_back(struct guestram_memory *memory, struct gr_error *err)

@@ -82,6 +82,19 @@ static int make_request(const struct guestram_memory_options *options, struct gr
 	return r;
 }
 
+/* The pools as they are, less what leases of other names hold in them. */
+static int read_host(const struct guestram *handle, const char *name, struct gr_host **ret,
+		     struct gr_error *err)
+{
+	_cleanup_ledger_ struct gr_ledger *ledger = NULL;
+	int r = gr_host_read(handle->root, GR_READ_POOLS | GR_READ_THP | GR_READ_CGROUPS |
+			     GR_READ_FEATURES, ret, err);
+
+	if (r >= 0 && gr_ledger_open(handle->root, true, 0, &ledger, NULL) >= 0)
+		gr_ledger_claim(ledger, name, *ret, NULL);
+	return r;
+}
+
 int gr_lib_plan(const struct guestram *handle, const struct guestram_memory_options *options,
 		struct gr_lib_planned *ret, struct gr_error *err)
 {
@@ -93,8 +106,7 @@ int gr_lib_plan(const struct guestram *handle, const struct guestram_memory_opti
 	if (r >= 0)
 		r = make_request(options, &planned.request, err);
 	if (r >= 0)
-		r = gr_host_read(handle->root, GR_READ_POOLS | GR_READ_THP | GR_READ_CGROUPS |
-				 GR_READ_FEATURES, &planned.host, err);
+		r = read_host(handle, options->name, &planned.host, err);
 	if (r >= 0)
 		r = gr_plan_make(&planned.request, planned.host, &planned.floor, &planned.plan, err);
 	if (r >= 0)

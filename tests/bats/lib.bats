@@ -68,6 +68,7 @@ quiet() {
 	[ "$("$GUESTRAM" list --json | json leases 0 state)" = owned ]
 	[ "$("$GUESTRAM" list --json | json leases 0 owner_pid)" = "$holder" ]
 	"$GUESTRAM" recover >/dev/null # it lives: nothing is taken from it
+	quiet lib_use busy
 	[ "$(pools)" != "$before" ]
 	kill -KILL "$holder"
 	wait "$holder" || true

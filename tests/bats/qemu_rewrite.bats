@@ -5,7 +5,7 @@
 # which memory it has, then told to quit. The time limit is only there so that nothing can hang.
 
 setup() {
-	HELPER=${GUESTRAM_QEMU_REWRITE:?the helper qemu_rewrite, set by the build}
+	HELPER=${GUESTRAM_QEMU_REWRITE:-$BATS_TEST_DIRNAME/../../build/tests/qemu_rewrite}
 	QEMU=${GUESTRAM_QEMU:-qemu-system-x86_64}
 	if ! command -v "$QEMU" >/dev/null; then
 		[ -z "${GUESTRAM_MUST_RUN:-}" ] || { echo "no $QEMU"; return 1; }

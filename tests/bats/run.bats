@@ -25,6 +25,7 @@ teardown() {
 		kill -KILL "$pid" 2>/dev/null || true
 		wait "$pid" 2>/dev/null || true
 	done
+	"$GUESTRAM" release --force bats-held >/dev/null 2>&1 || true
 	"$GUESTRAM" recover >/dev/null
 	[ "$(pools)" = "$before" ]
 	[ "$("$GUESTRAM" list --json | json leases)" = "[]" ]

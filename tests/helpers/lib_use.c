@@ -273,12 +273,19 @@ static void release(void)
 	CHECK(guestram_release(handle, NULL, NULL, &err) == -EINVAL);
 }
 
+static void busy(void)
+{
+	CHECK(guestram_release(handle, "hold-memory", NULL, &err) == -EBUSY);
+	CHECK(err.kind == GUESTRAM_ERROR_NO);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
 } cases[] = {
 	{ "structs", structs }, { "sizes", sizes },	{ "plain", plain },	{ "later", later },
 	{ "child", child },	{ "threads", threads }, { "reserve", reserve }, { "release", release },
+	{ "busy", busy },
 };
 
 int main(int argc, char **argv)
