@@ -34,7 +34,7 @@ static void fuzz_smaps(char *text)
 		if (gr_region_fill(&smaps.vmas[span->first], span->count, NULL, 4096, 2 << 20,
 				   &region) < 0)
 			return;
-		gr_region_add_file(&region, region.size_bytes / 2);
+		gr_region_add_file(&region, region.size_bytes / 2, -1);
 		if (region.populated_bytes < region.mapped_bytes)
 			abort();
 		gr_region_done(&region);
