@@ -23,7 +23,7 @@ int gr_argv_count(char *const *argv, size_t *ret, struct gr_error *err)
 {
 	size_t count = 0;
 
-	while (argv[count] && count <= GR_ARGV_MAX)
+	while (count <= GR_ARGV_MAX && argv[count])
 		count++;
 	if (count == 0)
 		return gr_error_set(err, GR_CLASS_USAGE, EINVAL, "the VMM's command line is empty");
