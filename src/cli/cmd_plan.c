@@ -99,6 +99,24 @@ static const char *qemu_architecture(const char *architecture)
 	return architecture ? architecture : "x86_64";
 }
 
+/* The switches that were given, as they would be given again. */
+static char *switches_text(const struct gr_args *args)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return NULL;
+	for (size_t i = 0; i < args->given_count; i++) {
+		if (!args->given[i].option->arg)
+			fprintf(f, " --%s", args->given[i].option->name);
+	}
+	if (fclose(f))
+		return NULL;
+	return gr_steal_ptr(text);
+}
+
 /* The command that carries the plan out; null if there is none. */
 static int add_command(json_object *doc, const struct gr_args *args,
 		       const struct gr_request *request, const struct gr_plan *plan,
@@ -107,7 +125,9 @@ static int add_command(json_object *doc, const struct gr_args *args,
 	char size[GR_TEXT_MAX + 16] = "", arg[GR_TEXT_MAX];
 	_cleanup_free_ char *nodes = gr_list_text(&request->needs[0].host_nodes);
 
-	if (!nodes)
+	_cleanup_free_ char *switches = switches_text(args);
+
+	if (!nodes || !switches)
 		return -ENOMEM;
 	if (plan->backing == GR_BACKING_AUTO) {
 		gr_rec_null(doc, "command");
@@ -117,9 +137,9 @@ static int add_command(json_object *doc, const struct gr_args *args,
 		snprintf(size, sizeof(size), " -p %s",
 			 gr_size_arg(plan->page_size_bytes, arg));
 	gr_rec_strf(doc, "command",
-		    "guestram run -m %s%s%s -b %s%s -- qemu-system-%s ...",
+		    "guestram run -m %s%s%s -b %s%s%s -- qemu-system-%s ...",
 		    gr_arg(args, "memory"), *nodes ? " -n " : "", nodes,
-		    gr_backing_name(plan->backing), size,
+		    gr_backing_name(plan->backing), size, switches,
 		    qemu_architecture(architecture));
 	return 0;
 }

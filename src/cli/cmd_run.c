@@ -281,7 +281,10 @@ static int run_it(struct gr_cli *cli, const struct gr_args *args, struct run_inp
 	r = gr_run(options, &report, &cli->err);
 	gr_progress_end(&input->progress);
 	if (r >= 0) {
-		printed = gr_run_record_print(out, cli, options, &report);
+		/* A VMM that failed at once said why itself: its words shall be the last. */
+		bool died = out == stderr && report.exit_status && !report.judged;
+
+		printed = died ? 0 : gr_run_record_print(out, cli, options, &report);
 		if (printed < 0)
 			r = printed;
 		else if (report.exit_status)

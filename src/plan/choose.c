@@ -190,6 +190,10 @@ static int choose(struct gr_choice *choice, struct gr_plan *plan, struct gr_prob
 		append_texts(&reasons, &best->reasons);
 		say_costs(&choice->w, best, &reasons);
 	}
+	if (choice->w.request->passthrough &&
+	    (choice->w.request->balloon || choice->w.request->ksm))
+		gr_texts_add(&reasons, "passthrough pins all memory: a balloon gives nothing back "
+				       "then, and KSM merges nothing");
 	plan->reasons = reasons.texts;
 	plan->reason_count = reasons.count;
 	if (reasons.lost || add_alternatives(choice, plan, feasible ? best : NULL) < 0)

@@ -92,6 +92,10 @@ static const struct trait traits[] = {
 
 static bool has_trait(const struct gr_request *request, const struct trait *trait)
 {
+	/* Pinned memory is nobody's to take: the wish to give some back has no effect. */
+	if (request->passthrough && (trait->flag == offsetof(struct gr_request, balloon) ||
+				     trait->flag == offsetof(struct gr_request, ksm)))
+		return false;
 	if (trait->flag == offsetof(struct gr_request, shared))
 		return gr_request_shared(request);
 	return *(const bool *)((const char *)request + trait->flag);

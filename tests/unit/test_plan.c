@@ -364,6 +364,21 @@ static void test_full_host(void **state)
 	done(w);
 }
 
+/* A wish that pinned memory cannot meet must not decide. */
+static void test_pinned_gives_nothing_back(void **state)
+{
+	struct world *w = new_world(32 * GR_GIB, 24 * GR_GIB, 1);
+
+	(void)state;
+	need(w, 8 * GR_GIB);
+	w->request.passthrough = true;
+	w->request.balloon = true;
+	w->request.ksm = true;
+	assert_int_equal(make(w)->backing, GR_BACKING_DYNAMIC);
+	expect_reason(w->plan, "a balloon gives nothing back");
+	done(w);
+}
+
 /* All mistakes at once. */
 static void test_all_problems(void **state)
 {
@@ -487,6 +502,7 @@ int main(void)
 		cmocka_unit_test(test_overcommit),
 		cmocka_unit_test(test_cgroup_limit),
 		cmocka_unit_test(test_full_host),
+		cmocka_unit_test(test_pinned_gives_nothing_back),
 		cmocka_unit_test(test_all_problems),
 		cmocka_unit_test(test_contradiction),
 		cmocka_unit_test(test_sizes_per_need),
