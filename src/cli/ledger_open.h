@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the verbs that change pools have in common: the open ledger with dead leases put right, the
- * words for what was recovered, the record of a lease, and the two signals that end a wait.
+ * words for what was recovered, the record of a lease, and the signals that end a wait.
  */
 #ifndef GR_CLI_LEDGER_OPEN_H
 #define GR_CLI_LEDGER_OPEN_H
@@ -26,7 +26,7 @@ int gr_cli_host(struct gr_cli *cli, unsigned int what, const char *name, struct 
 void gr_cli_lease_record(json_object *obj, const struct gr_lease *lease);
 void gr_cli_rungs_record(json_object *doc, const struct gr_reserve_report *report);
 
-/** gr_cli_catch_signals - SIGINT and SIGTERM only set a variable from now on. */
+/** gr_cli_catch_signals - SIGINT, SIGTERM and SIGHUP only set a variable from now on. */
 const volatile int *gr_cli_catch_signals(void);
 
 #endif

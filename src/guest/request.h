@@ -22,6 +22,12 @@ enum gr_backing {
 	GR_BACKING_COUNT
 };
 
+/* Does it take pages of the kernel's huge-page pools? */
+static inline bool gr_backing_is_pool(enum gr_backing backing)
+{
+	return backing == GR_BACKING_STATIC || backing == GR_BACKING_DYNAMIC;
+}
+
 enum gr_goal { GR_GOAL_BALANCED, GR_GOAL_PERFORMANCE, GR_GOAL_DENSITY, GR_GOAL_COUNT };
 
 enum gr_node_policy { /* as in QEMU's policy= and libvirt's numatune mode= */

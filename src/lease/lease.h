@@ -56,6 +56,7 @@ struct gr_lease {
 	int64_t since;             /* seconds since the epoch, for people */
 	uint64_t expires_ns;       /* CLOCK_BOOTTIME; 0: never */
 	char boot_id[40];
+	bool from_pool; /* its VMM takes the pages out of the pool itself, when it likes */
 	struct gr_lease_grant *grants;
 	size_t grant_count;
 };

@@ -45,6 +45,7 @@ char *gr_lease_to_text(const struct gr_lease *lease)
 	gr_rec_int(doc, "since", lease->since);
 	gr_rec_u64(doc, "expires_ns", lease->expires_ns);
 	gr_rec_str(doc, "boot_id", lease->boot_id);
+	gr_rec_bool(doc, "from_pool", lease->from_pool);
 	grants = gr_rec_array(doc, "grants");
 	for (size_t i = 0; i < lease->grant_count; i++) {
 		const struct gr_lease_grant *grant = &lease->grants[i];
@@ -178,6 +179,7 @@ static int read_lease(json_object *doc, struct gr_lease *lease)
 	    lease->boot_id[strspn(lease->boot_id, "0123456789abcdefABCDEF-")] ||
 	    !json_object_is_type(grants, json_type_array))
 		return -EBADMSG;
+	lease->from_pool = json_object_get_boolean(json_object_object_get(doc, "from_pool"));
 	lease->owner_pid = (pid_t)owner;
 	lease->keeper_pid = (pid_t)keeper;
 	for (size_t i = 0; i < json_object_array_length(grants); i++) {

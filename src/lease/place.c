@@ -88,16 +88,16 @@ int gr_place_check_room(const struct gr_host *host, const struct gr_floor *floor
 
 static int compare_candidates(const void *a, const void *b)
 {
-	const struct gr_candidate *x = a, *y = b;
+	const struct gr_place *x = a, *y = b;
 
 	return x->free_bytes < y->free_bytes ? 1 : x->free_bytes > y->free_bytes ? -1 :
 	       x->node - y->node;
 }
 
 int gr_place_candidates(const struct gr_host *host, const struct gr_pools *pools,
-			struct gr_candidate **ret, size_t *ret_count)
+			struct gr_place **ret, size_t *ret_count)
 {
-	struct gr_candidate *list = calloc(pools->count, sizeof(*list));
+	struct gr_place *list = calloc(pools->count, sizeof(*list));
 	size_t n = 0;
 
 	if (!list)
@@ -110,7 +110,7 @@ int gr_place_candidates(const struct gr_host *host, const struct gr_pools *pools
 				(host->nodes_allowed.count &&
 				 !gr_list_has(&host->nodes_allowed, (unsigned int)id))))
 			continue;
-		list[n++] = (struct gr_candidate){ .node = id,
+		list[n++] = (struct gr_place){ .node = id,
 						.free_bytes = node ? node->free_bytes : 0 };
 	}
 	qsort(list, n, sizeof(*list), compare_candidates);

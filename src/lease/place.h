@@ -8,7 +8,7 @@
 #include "lease/lease.h"
 #include "lease/pool.h"
 
-struct gr_candidate {
+struct gr_place {
 	int node;
 	uint64_t free_bytes;
 };
@@ -31,6 +31,6 @@ int gr_place_check(const struct gr_host *host, const struct gr_reserve_options *
  * Ids come from the pools, since a kernel without NUMA has only the global one.
  */
 int gr_place_candidates(const struct gr_host *host, const struct gr_pools *pools,
-			struct gr_candidate **ret, size_t *ret_count);
+			struct gr_place **ret, size_t *ret_count);
 
 #endif

@@ -59,7 +59,7 @@ static int climb_for(struct gr_climb *climb, const struct gr_host *host,
 		     const struct gr_grant *want, uint64_t *ret_short, struct gr_error *err)
 {
 	_cleanup_pools_ struct gr_pools pools = { 0 };
-	_cleanup_free_ struct gr_candidate *candidates = NULL;
+	_cleanup_free_ struct gr_place *candidates = NULL;
 	uint64_t left = want->pages;
 	size_t count = 0;
 	int r = gr_pools_read(climb->ledger->root, want->page_size_bytes, &pools, err);

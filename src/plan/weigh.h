@@ -44,11 +44,6 @@ void gr_choice_done(struct gr_choice *choice);
 /** gr_named_size - the first page size of the pool that a need names, 0 if none does. */
 uint64_t gr_named_size(const struct gr_weighing *w);
 
-static inline bool gr_backing_is_pool(enum gr_backing backing)
-{
-	return backing == GR_BACKING_STATIC || backing == GR_BACKING_DYNAMIC;
-}
-
 /** gr_check_request - what is wrong with the request on this host, whatever the backing. */
 void gr_check_request(const struct gr_weighing *w, struct gr_problems *problems);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The table of backings: how guest RAM is mapped on each. A new backing is one row. Private to ram/.
+ * The table of backings: how guest RAM is mapped on each. A new backing is one row here; CONTRIBUTING has the rest of its way. Private to ram/.
  */
 #ifndef GR_RAM_BACKING_H
 #define GR_RAM_BACKING_H

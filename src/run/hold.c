@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * Holding guest RAM. The ledger stays locked from the reservation until the pages are in our memfds
- * (reserved there by the kernel, or populated): other guestrams wait, and strangers who take pages
- * of the pool in between are made up for by topping up the lease.
+ * (reserved there by the kernel, or populated) and the VMM has these: other guestrams wait, and
+ * strangers who take pages of the pool in between are made up for by topping up the lease. A VMM
+ * that is no QEMU takes its pages from the pool by itself, after the lock: its lease claims them.
  */
 #include "run/hold.h"
 
@@ -20,11 +21,6 @@
 #define IDLE_MAX 3 /* tries after which nothing was missing: then it is something else */
 #define TOP_UPS_MAX 64 /* of a few pages each: a stranger who takes more than that wins */
 #define THP_KEPT_PERCENT 90.0 /* THP is best effort: less than this is not what was asked */
-
-bool gr_backing_is_pool(enum gr_backing backing)
-{
-	return backing == GR_BACKING_STATIC || backing == GR_BACKING_DYNAMIC;
-}
 
 double gr_hold_kept_percent(enum gr_backing backing)
 {

@@ -56,7 +56,6 @@ void gr_hold_forget_lease(struct gr_hold *hold);
 /** gr_hold_close - let go of ledger and lease in memory; the lease's file stays. */
 void gr_hold_close(struct gr_hold *hold);
 
-bool gr_backing_is_pool(enum gr_backing backing);
 
 /** gr_hold_kept_percent - how much of it has to be on the promised pages. */
 double gr_hold_kept_percent(enum gr_backing backing);

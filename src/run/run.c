@@ -34,8 +34,8 @@ static double promised_percent(const struct prover *prover, const struct gr_insp
 {
 	double percent = gr_hold_kept_percent(prover->options->plan->backing);
 
-	if (prover->report->populate != GR_POPULATE_LAZY || !seen->ram_bytes)
-		return percent;
+	if (prover->report->populate != GR_POPULATE_LAZY || !seen->populated_bytes)
+		return percent; /* of nothing touched nothing is known */
 	return percent * (double)gr_sub_floor(seen->ram_bytes, seen->untouched_bytes) /
 	       (double)seen->ram_bytes;
 }
@@ -62,6 +62,8 @@ static bool prove(void *data)
 	if (gr_judge(seen, options->plan->page_size_bytes, promised_percent(prover, seen),
 		     &verdict) < 0)
 		return false;
+	if (!enough)
+		verdict.broken = false; /* on its way: it may still become what was promised */
 	if (prover->report->judged)
 		gr_verdict_done(&prover->report->verdict);
 	prover->report->verdict = verdict;
@@ -132,6 +134,7 @@ static int start_gated(struct gr_hold *hold, const struct gr_run_report *report,
 	spawn.argv = argv;
 	r = gr_spawn(&spawn, child, err);
 	if (r >= 0 && hold->lease) {
+		hold->lease->from_pool = !hold->count;
 		r = gr_lease_set_owner(hold->ledger, hold->lease, child->pid, err);
 		if (r < 0)
 			gr_child_abort(child);
@@ -195,7 +198,8 @@ static int let_go(struct running *running, struct gr_child *child, const char *p
 	r = gr_child_go(child, program, err);
 	if (r < 0)
 		return r;
-	/* The pages are the VMM's, populated or reserved in files that it has: others may go on. */
+	/* The pages are the VMM's, populated or reserved in files that it has; those of a VMM that
+	 * takes them from the pool are claimed by the lease. Others may go on. */
 	gr_hold_unlock(hold);
 	if (waiting.event_fd < 0)
 		gr_hold_drop(hold);

@@ -68,7 +68,8 @@ struct gr_run_report {
  * gr_run - from the reservation to the give-back
  *
  * Return: 0 when the VMM ran (its status is in @ret, which is filled as far as things went also on
- * failure); -errno otherwise, everything put back.
+ * failure); -errno otherwise, everything put back; but class stranded when pages could not be given
+ * back, and a lease left to recovery when the VMM could not be waited for.
  */
 int gr_run(const struct gr_run_options *options, struct gr_run_report *ret, struct gr_error *err);
 void gr_run_report_done(struct gr_run_report *report);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The guest's own page tables (second stage): how large the pages are that KVM maps for it.
+ * KVM's page tables for a guest (the second stage): how large the pages are that it maps there.
  */
 #ifndef GR_VERIFY_STAGE2_H
 #define GR_VERIFY_STAGE2_H

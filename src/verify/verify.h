@@ -56,7 +56,7 @@ struct gr_region {
 	uint64_t moved_bytes;    /* by how much the readings of one oracle differed */
 };
 
-/* Pages of the guest's own (second stage) page tables, from KVM's statistics. */
+/* Pages in KVM's own tables for the guest (the second stage), from its statistics. */
 struct gr_stage2 {
 	bool known;
 	uint64_t pages_4k, pages_2m, pages_1g;

@@ -58,11 +58,13 @@ standin() { # MIB RUN-OPTIONS... : the stand-in as a child; waits until it is re
 @test "the built-in guest on base pages and on THP" {
 	run --separate-stderr "$GUESTRAM" run -m 64M -b 4k --json
 	[ "$status" -eq 0 ]
+	echo "$output" | check_schema run
 	[ "$(echo "$output" | json verify by_page_size 0 page_size_bytes)" = "$(getconf PAGESIZE)" ]
 	[ "$(echo "$output" | json verify by_page_size 0 bytes)" = 67108864 ]
 	case $(cat /sys/kernel/mm/transparent_hugepage/enabled) in *\[never\]*) must_run "THP is off" ;; esac
 	run --separate-stderr "$GUESTRAM" run -m 64M -b thp --json
 	[ "$status" -eq 0 ]
+	echo "$output" | check_schema run
 	[ "$(echo "$output" | json verify kept)" = true ]
 	[ "$(echo "$output" | json verify by_page_size 0 page_size_bytes)" = 2097152 ]
 }
@@ -206,6 +208,13 @@ os.execv(sys.argv[1], sys.argv[1:])' "$GUESTRAM" run -b dynamic -- qemu-system-s
 		qemu-system-standin -m 128M -life 700
 	[ "$status" -eq 0 ]
 	[ "$(echo "$output" | json populate_ns)" = null ]
+	# Of memory that nobody touched nothing is known: neither kept nor broken.
+	command -v qemu-system-x86_64 >/dev/null || must_run "no QEMU"
+	run --separate-stderr "$GUESTRAM" run -b 4k --populate lazy --json -- qemu-system-x86_64 \
+		-M none -accel tcg -m 256M -nodefaults -display none -S -monitor stdio < <(sleep 1; echo quit)
+	[ "$status" -eq 0 ]
+	echo "$output" | check_schema run
+	[ "$(echo "$output" | json verify kept)" = null ]
 }
 
 @test "--print shows the command line and does nothing" {
