@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -44,8 +45,20 @@ static int make_file(const struct gr_ram_options *options, const struct gr_backi
 {
 	unsigned int flags = MFD_CLOEXEC;
 	_cleanup_close_ int fd = -1;
+	struct rlimit limit;
 	char name[240], buf[GR_TEXT_MAX];
 
+	/* A memfd is a file: growing it beyond the limit would be a deadly signal (SIGXFSZ). */
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+	    limit.rlim_cur < size_bytes) {
+		int r = gr_error_set(err, GR_CLASS_HOST, EFBIG,
+				     "the limit of file sizes is %s, guest RAM is a file of %s",
+				     gr_size_text(limit.rlim_cur, name),
+				     gr_size_text(size_bytes, buf));
+
+		gr_error_hint(err, "`ulimit -f unlimited` lifts it (LimitFSIZE= in a unit)");
+		return r;
+	}
 	snprintf(name, sizeof(name), "guestram:%.200s", options->name ? options->name : "vm");
 	if (row->hugetlb)
 		flags |= MFD_HUGETLB | log2_of(options->page_size_bytes) << MFD_HUGE_SHIFT;

@@ -303,6 +303,23 @@ os.execv(sys.argv[1], sys.argv[1:])' "$GUESTRAM" run -b dynamic -- qemu-system-s
 	[[ "$stderr" == *"ead-only"* ]]
 }
 
+@test "a limit of file sizes is said, and kills nobody" {
+	run --separate-stderr bash -c 'ulimit -f 1024; exec "$0" run -b dynamic -- qemu-system-standin -m 64M' "$GUESTRAM"
+	[ "$status" -eq 3 ]
+	[[ "$stderr" == *"limit of file sizes is 1 MiB"* ]]
+	[[ "$stderr" == *"ulimit -f"* ]]
+}
+
+@test "another process that keeps the memory after the VMM is gone: pages go home with it" {
+	old=$(cat $POOL2M/nr_hugepages)
+	"$GUESTRAM" run -b dynamic -- qemu-system-standin -m 64M -keeper 1500 -life 10 \
+		>"$BATS_TEST_TMPDIR/out" 2>&1
+	[ "$(cat $POOL2M/nr_hugepages)" = $((old + 32)) ]
+	[ "$(cat $POOL2M/surplus_hugepages)" = 32 ]
+	[ "$("$GUESTRAM" list --json | json leases)" = "[]" ]
+	until_true 10 sh -c '[ "$(cat $0/nr_hugepages)" = $1 ]' "$POOL2M" "$old"
+}
+
 @test "a stranger takes pages of the pool while we reserve: made up for, and all goes home" {
 	"$TESTS/helpers/grabber.py" 40 12 &
 	children=$!

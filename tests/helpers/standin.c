@@ -2,7 +2,8 @@
 /*
  * A stand-in for QEMU: takes the memory that a memory-backend-file object names, writes to every
  * 4 KiB of it, says "ready", and waits for SIGTERM. `-life MS` ends it by itself, `-status N` with
- * that status. Called qemu-system-standin, so that guestram treats it as QEMU.
+ * that status; `-keeper MS` leaves a process behind that keeps the memory, as a vhost-user backend
+ * does. Called qemu-system-standin, so that guestram treats it as QEMU.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -60,6 +61,18 @@ int main(int argc, char **argv)
 			life_ms = atoi(argv[i + 1]);
 		else if (!strcmp(argv[i], "-status"))
 			status = atoi(argv[i + 1]);
+	}
+	for (int i = 1; i + 1 < argc; i++) {
+		if (strcmp(argv[i], "-keeper") != 0 || fork() != 0)
+			continue;
+		/* Nobody must wait for the keeper's ends of the pipes. */
+		close(0);
+		close(1);
+		close(2);
+		for (int fd = 3; fd < 20; fd++)
+			close(fd);
+		usleep((useconds_t)atoi(argv[i + 1]) * 1000);
+		_exit(0);
 	}
 	puts("ready");
 	fflush(stdout);
