@@ -16,6 +16,7 @@ guestram = os.environ.get("GUESTRAM", "build/guestram")
 LEASES = "/run/guestram/leases"
 PHASES = ["reserving", "starting", "running", "giving back"]
 VICTIMS = ["guestram", "vmm", "both"]
+delivered = {}
 rng = random.Random(int(os.environ.get("GUESTRAM_SEED", "7")))
 
 
@@ -64,15 +65,18 @@ def kill(pid, number=signal.SIGKILL):
         return
     try:
         os.kill(pid, number)
+        delivered[number] = delivered.get(number, 0) + 1
     except ProcessLookupError:
         pass
 
 
-def reach(phase, process, name):
+def reach(phase, victim, process, name):
     """Waits until the phase has begun; returns the VMM's pid if it is known."""
     lease = f"{LEASES}/{name}.json"
     if phase == "reserving":
         wait_for(lambda: os.path.exists(lease) or process.poll() is not None)
+        if victim == "vmm":  # there is none before its lease says so: the first moment there is
+            wait_for(lambda: owner(name) or process.poll() is not None)
         time.sleep(rng.uniform(0, 0.004))
         return owner(name)
     wait_for(lambda: owner(name) or process.poll() is not None)
@@ -86,7 +90,8 @@ def reach(phase, process, name):
              "guestram" not in os.readlink(f"/proc/{pid}/exe"))
     time.sleep(rng.uniform(0.15, 0.3))
     if phase == "giving back":
-        kill(pid, signal.SIGTERM)
+        # Its end is what begins the give-back: for the victim "vmm" that end is the kill.
+        kill(pid, signal.SIGKILL if victim == "vmm" else signal.SIGTERM)
         time.sleep(rng.uniform(0, 0.012))
     return pid
 
@@ -97,7 +102,7 @@ def trial(phase, victim, number, mib, vmm):
     process = subprocess.Popen([guestram, "run", "-b", "dynamic", "--name", name, "--", *vmm],
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)
-    pid = reach(phase, process, name)
+    pid = reach(phase, victim, process, name)
     if victim in ("guestram", "both"):
         kill(process.pid)
     if victim in ("vmm", "both"):
@@ -149,7 +154,10 @@ def main():
         for victim in VICTIMS:
             for _ in range(tries):
                 number += 1
+                killed = delivered.get(signal.SIGKILL, 0)
                 wrong = trial(phase, victim, number, mib, vmm)
+                if not wrong and delivered.get(signal.SIGKILL, 0) == killed:
+                    wrong = "nobody was killed"
                 if wrong:
                     bad += 1
                     print(f"killing {victim} while {phase}: {wrong}")

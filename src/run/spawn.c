@@ -21,17 +21,22 @@
 
 static void raise_memlock(uint64_t bytes)
 {
-	struct rlimit limit;
+	struct rlimit limit, old;
 
 	if (!bytes || getrlimit(RLIMIT_MEMLOCK, &limit) < 0)
 		return;
 	if (limit.rlim_cur == RLIM_INFINITY || (bytes != UINT64_MAX && limit.rlim_cur >= bytes))
 		return;
+	old = limit;
 	limit.rlim_cur = bytes == UINT64_MAX ? RLIM_INFINITY : bytes;
 	if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < limit.rlim_cur)
 		limit.rlim_max = limit.rlim_cur;
-	/* Without the right to raise it the VMM says what it lacks better than we could. */
-	setrlimit(RLIMIT_MEMLOCK, &limit);
+	if (setrlimit(RLIMIT_MEMLOCK, &limit) == 0)
+		return;
+	/* Without the right to raise the hard limit: as far as that goes. What is lacking then, the
+	 * VMM says better than we could. */
+	old.rlim_cur = old.rlim_max;
+	setrlimit(RLIMIT_MEMLOCK, &old);
 }
 
 static int inherit_fds(const struct gr_spawn_options *options)

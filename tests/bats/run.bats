@@ -303,6 +303,27 @@ os.execv(sys.argv[1], sys.argv[1:])' "$GUESTRAM" run -b dynamic -- qemu-system-s
 	[[ "$stderr" == *"ead-only"* ]]
 }
 
+@test "memory that is locked or pinned: the VMM's limit is raised (in a test guest: root may not, everywhere)" {
+	command -v qemu-system-x86_64 >/dev/null || must_run "no QEMU"
+	cat >"$BATS_TEST_TMPDIR/script" <<'END'
+#!/bin/sh
+for why in locked passthrough; do
+	(ulimit -l 64; exec guestram run -b dynamic --$why -- qemu-system-standin -m 64M -life 3000) >/tmp/out 2>&1 &
+	while ! grep -q ready /tmp/out; do sleep 0.1; done
+	pid=$(grep -l '^qemu-system-sta$' /proc/[0-9]*/comm | head -n 1 | cut -d/ -f3)
+	echo "$why $(grep '^Max locked' "/proc/$pid/limits")"
+	wait
+	: >/tmp/out
+done
+END
+	run "$TESTS/guest/run" --add "$GUESTRAM:/bin/guestram" \
+		--add "$BATS_FILE_TMPDIR/bin/qemu-system-standin:/bin/qemu-system-standin" "$BATS_TEST_TMPDIR/script"
+	echo "$output"
+	[[ "$output" =~ locked\ Max\ locked\ memory\ +unlimited ]]
+	# 64 MiB of RAM and 1 GiB for what else a device pins
+	[[ "$output" =~ passthrough\ Max\ locked\ memory\ +1140850688 ]]
+}
+
 @test "a limit of file sizes is said, and kills nobody" {
 	run --separate-stderr bash -c 'ulimit -f 1024; exec "$0" run -b dynamic -- qemu-system-standin -m 64M' "$GUESTRAM"
 	[ "$status" -eq 3 ]
