@@ -386,3 +386,19 @@ END
 	children=
 	echo "$old" >$POOL2M/nr_hugepages
 }
+
+@test "memory bound to a node is on that node, on two nodes and two kernels" {
+	command -v qemu-system-x86_64 >/dev/null || must_run "no QEMU"
+	cat >"$BATS_TEST_TMPDIR/script" <<'END'
+#!/bin/sh
+guestram run -m 64M -b dynamic -p 2M -n 1 --json >/tmp/json || exit 1
+tr -d ' \n' </tmp/json | grep -o '"by_node":\[[^]]*\]'
+cat /sys/devices/system/node/node*/hugepages/hugepages-2048kB/nr_hugepages | tr '\n' ' '
+END
+	for kernel in 6.1 6.12; do
+		run "$TESTS/guest/run" --kernel $kernel --nodes 2 --add "$GUESTRAM:/bin/guestram" "$BATS_TEST_TMPDIR/script"
+		echo "$output"
+		[ "$status" -eq 0 ]
+		[[ "$output" == *'"by_node":[{"node":1,"bytes":67108864}]'*"0 0 "* ]]
+	done
+}
