@@ -3,17 +3,20 @@
 # table with what --help says. shellcheck shell=bash
 
 declare -gA _guestram_options=(
-	[host]="--json --root --help"
+	[host]="--survey --json --root --help"
 	[plan]="--memory --page-size --node --backing --goal --keep-free --passthrough --shared
 		--hotplug --balloon --ksm --migration --locked --json --root --help"
-	[reserve]="--memory --page-size --node --name --keep-free --json --root --help"
+	[reserve]="--memory --page-size --node --preferred --fallback --partial --name --external --owner-pid --keep-free
+		--timeout --max-cache-lost --max-swapped --allow --json --root --help"
 	[release]="--force --json --root --help"
 	[list]="--json --root --help"
 	[recover]="--json --root --help"
-	[run]="--memory --backing --page-size --node --goal --populate --threads --name --user --print
-		--keep-free --passthrough --shared --hotplug --balloon --ksm --migration --locked
-		--json --root --help"
+	[run]="--memory --backing --page-size --node --goal --populate --threads --name --user
+		--print --preferred --fallback --keep-free --timeout --max-cache-lost --max-swapped --allow
+		--passthrough --shared --hotplug --balloon --ksm --migration --locked --json
+		--root --help"
 	[inspect]="--json --root --help"
+	[doctor]="--ledger --json --root --help"
 )
 
 _guestram()
@@ -37,9 +40,12 @@ _guestram()
 	-g | --goal) mapfile -t COMPREPLY < <(compgen -W "performance balanced density" -- "$cur") ;;
 	--populate) mapfile -t COMPREPLY < <(compgen -W "auto before background lazy" -- "$cur") ;;
 	-p | --page-size) mapfile -t COMPREPLY < <(compgen -W "2M 1G" -- "$cur") ;;
+	--allow) mapfile -t COMPREPLY < <(compgen -W "drop-caches evacuate demote none" -- "$cur") ;;
+	--fallback) mapfile -t COMPREPLY < <(compgen -W "2M 2M,thp thp 4k" -- "$cur") ;;
 	--root) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
 	--user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
-	-m | --memory | -n | --node | --keep-free | --threads | --name) ;;
+	-m | --memory | -n | --node | --owner-pid | --keep-free | --threads | --name | --timeout | \
+		--max-cache-lost | --max-swapped) ;;
 	*) mapfile -t COMPREPLY < <(compgen -W "${_guestram_options[$verb]-}" -- "$cur") ;;
 	esac
 }

@@ -66,6 +66,7 @@ struct gr_section {
 	const struct gr_column *columns;
 	size_t count;
 	const char *empty;
+	bool blocks; /* objects of an array as lines, one block each: for texts too long for a table */
 };
 
 enum gr_mode { GR_MODE_TABLE, GR_MODE_JSON, GR_MODE_QUIET };

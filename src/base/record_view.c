@@ -290,6 +290,18 @@ static int print_lines(FILE *out, json_object *obj, const struct gr_section *sec
 	return 0;
 }
 
+static int print_blocks(FILE *out, json_object *array, const struct gr_section *section)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < json_object_array_length(array) && r >= 0; i++) {
+		if (i > 0)
+			fputc('\n', out);
+		r = print_lines(out, json_object_array_get_idx(array, i), section);
+	}
+	return r;
+}
+
 static bool is_empty(json_object *part)
 {
 	return !part || (json_object_is_type(part, json_type_array) &&
@@ -333,6 +345,8 @@ static int view_part(FILE *out, json_object *part, const struct gr_section *sect
 	}
 	if (!json_object_is_type(part, json_type_array))
 		return print_lines(out, part, section);
+	if (section->blocks)
+		return print_blocks(out, part, section);
 	if (json_object_is_type(json_object_array_get_idx(part, 0), json_type_object))
 		return print_table(out, part, section);
 	return print_bullets(out, part);

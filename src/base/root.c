@@ -177,6 +177,45 @@ int gr_root_read(const struct gr_root *root, const char *path, char **ret_text, 
 	return 0;
 }
 
+int gr_root_read_settings(const struct gr_root *root, const char *path, char **ret_text,
+			  size_t *ret_len, struct gr_error *err)
+{
+	/* A FIFO in its place must not make us wait. */
+	_cleanup_close_ int fd = open_below(root, path, O_RDONLY | O_NONBLOCK, 0);
+	char *text = NULL, buf[512];
+	struct stat st;
+	size_t len = 0;
+	int r;
+
+	if (fd < 0)
+		return access_error(root, path, "cannot read", -fd, err);
+	if (fstat(fd, &st) < 0)
+		return access_error(root, path, "cannot stat", errno, err);
+	if (!S_ISREG(st.st_mode))
+		return gr_error_set(err, GR_CLASS_SYSTEM, EINVAL, "%s is no regular file",
+				    gr_root_path(root, path, buf, sizeof(buf)));
+	/* What root does on this host is for root to say. For others it decides nothing that they
+	 * could not decide by options, and a capture's files belong to whoever made it. */
+	if (root->host && geteuid() == 0 && (st.st_uid != 0 || (st.st_mode & S_IWOTH) ||
+					     (st.st_gid != 0 && (st.st_mode & S_IWGRP)))) {
+		r = gr_error_set(err, GR_CLASS_HOST, EPERM,
+				 "%s may be changed by others than root (uid %u, gid %u, mode %04o)",
+				 gr_root_path(root, path, buf, sizeof(buf)),
+				 (unsigned int)st.st_uid, (unsigned int)st.st_gid,
+				 (unsigned int)(st.st_mode & 07777));
+		gr_error_hint(err, "chown root:root and chmod 0644, when what it says is right");
+		return r;
+	}
+	r = read_all(fd, &text, &len);
+	if (r == -ENOMEM)
+		return gr_error_nomem(err);
+	if (r < 0)
+		return access_error(root, path, "cannot read", -r, err);
+	*ret_text = text;
+	*ret_len = len;
+	return 0;
+}
+
 int gr_root_read_line(const struct gr_root *root, const char *path, char **ret,
 		      struct gr_error *err)
 {

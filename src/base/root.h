@@ -46,6 +46,15 @@ const char *gr_root_path(const struct gr_root *root, const char *path, char *buf
 int gr_root_read(const struct gr_root *root, const char *path, char **ret_text, size_t *ret_len,
 		 struct gr_error *err);
 
+/**
+ * gr_root_read_settings - the same for a file that says what root's command may do
+ *
+ * On the host and as root, one that others than root may change is refused (-EPERM, class host),
+ * and so is anything but a regular file everywhere.
+ */
+int gr_root_read_settings(const struct gr_root *root, const char *path, char **ret_text,
+			  size_t *ret_len, struct gr_error *err);
+
 /** gr_root_read_u64 - a file with one decimal number. Return: 0, -errno, -EBADMSG if it is none. */
 int gr_root_read_u64(const struct gr_root *root, const char *path, uint64_t *ret,
 		     struct gr_error *err);

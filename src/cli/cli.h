@@ -14,6 +14,7 @@
 #include "base/record.h"
 #include "base/root.h"
 #include "guest/request.h"
+#include "lease/lease.h"
 #include "plan/plan.h"
 
 struct gr_option {
@@ -78,9 +79,17 @@ int gr_cli_usage(struct gr_cli *cli, const char *fmt, ...) __attribute__((format
 #define GR_OPTION_MEMORY { "memory", 'm', "SIZE", "guest RAM; a plain number is MiB" }
 #define GR_OPTION_PAGE_SIZE { "page-size", 'p', "SIZE", "huge page size, 2M or 1G on most hosts" }
 #define GR_OPTION_NODE { "node", 'n', "LIST", "host NUMA nodes to take the memory from" }
+#define GR_OPTION_PREFERRED { "preferred", 0, NULL, "the nodes are a wish: others may help out" }
 #define GR_OPTION_BACKING { "backing", 'b', "KIND", "auto, 4k, thp, static or dynamic" }
 #define GR_OPTION_GOAL { "goal", 'g', "GOAL", "performance, balanced or density" }
 #define GR_OPTION_KEEP_FREE { "keep-free", 0, "SIZE", "floor: what the kernel keeps (default 5 % of RAM, at least 512M)" }
+#define GR_OPTIONS_BUDGET                                                                  \
+	{ "timeout", 0, "TIME", "how long reserving may take: 30, 30s, 500ms, 10min" },    \
+	{ "max-cache-lost", 0, "SIZE", "page cache that may be lost for it, or all" },     \
+	{ "max-swapped", 0, "SIZE", "memory that may be swapped out for it" },             \
+	{ "allow", 0, "LIST", "drop-caches, evacuate, demote: ways that need consent" }
+#define GR_OPTION_FALLBACK \
+	{ "fallback", 0, "LIST", "what to take instead when pages run out: 2M, thp, 4k" }
 #define GR_OPTIONS_TRAITS                                                                  \
 	{ "passthrough", 0, NULL, "a device is passed through: all memory is pinned" },    \
 	{ "shared", 0, NULL, "another process maps it (virtiofs, vhost-user)" },           \
@@ -97,8 +106,40 @@ int gr_cli_usage(struct gr_cli *cli, const char *fmt, ...) __attribute__((format
  * gr_request_done(). Return: 0 or -EINVAL with cli->err.
  */
 int gr_cli_request(struct gr_cli *cli, const struct gr_args *args, struct gr_request *ret);
-/** gr_cli_floor - --keep-free, or the default floor. Return: 0 or -EINVAL with cli->err. */
+/**
+ * gr_cli_floor - --keep-free, or else what guestram.conf(5) says, or 0: the default floor
+ *
+ * Return: 0; -EINVAL with cli->err; or as gr_config_read().
+ */
 int gr_cli_floor(struct gr_cli *cli, const struct gr_args *args, struct gr_floor *ret);
+/** gr_cli_budget - the same for GR_OPTIONS_BUDGET. What was not given stays 0. */
+int gr_cli_budget(struct gr_cli *cli, const struct gr_args *args, struct gr_budget *ret);
+
+#define GR_FALLBACKS_MAX 8
+
+/* What may take the place of pages that cannot be had, in the order of the wish. */
+struct gr_fallback {
+	enum gr_backing backing;  /* DYNAMIC, THP or 4K */
+	uint64_t page_size_bytes; /* of DYNAMIC */
+};
+
+/**
+ * gr_cli_fallback - --fallback LIST
+ * @ret: room for GR_FALLBACKS_MAX
+ *
+ * Return: how many there are; -EINVAL with cli->err.
+ */
+int gr_cli_fallback(struct gr_cli *cli, const struct gr_args *args, struct gr_fallback *ret);
+
+/**
+ * gr_cli_fall_back - change a request that the host could not meet
+ * @now: page sizes that were tried, by need; NULL: those of the request
+ *
+ * Pages become smaller cell by cell, the last first, so that large ones stay where there are enough;
+ * another backing is for the whole VM. Return: did that change anything?
+ */
+bool gr_cli_fall_back(struct gr_request *request, const uint64_t *now,
+		      const struct gr_fallback *to);
 
 /** gr_cli_merge_request - the same options on top of a request that a VMM's command line made. */
 int gr_cli_merge_request(struct gr_cli *cli, const struct gr_args *args,
@@ -108,6 +149,6 @@ int gr_cli_merge_request(struct gr_cli *cli, const struct gr_args *args,
 int gr_cli_memory(struct gr_cli *cli, const struct gr_args *args, uint64_t *ret_bytes);
 
 extern const struct gr_command gr_cmd_host, gr_cmd_plan, gr_cmd_reserve, gr_cmd_release,
-	gr_cmd_list, gr_cmd_recover, gr_cmd_run, gr_cmd_inspect;
+	gr_cmd_list, gr_cmd_recover, gr_cmd_run, gr_cmd_inspect, gr_cmd_doctor;
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include "base/util.h"
 #include "cli/cli.h"
+#include "cli/host_survey.h"
 #include "host/host.h"
 #include "plan/plan.h"
 
@@ -87,21 +88,14 @@ static void add_node_pools(json_object *node, const struct gr_root *root,
 
 	for (size_t i = 0; i < host->pool_count; i++) {
 		const struct gr_pool *pool = &host->pools[i];
-		struct gr_obtainable obtainable = { 0 };
 		json_object *item;
-		bool known = pool->answer == GR_ANSWER_OK;
 
 		if (pool->node < 0 || (unsigned int)pool->node != id)
 			continue;
 		item = add_pool(pools, root, pool);
 		gr_rec_u64(item, "node", id);
-		if (known)
-			gr_obtainable(host, pool->page_size_bytes, pool->node,
-				      &(const struct gr_floor){ 0 }, &obtainable);
-		gr_rec_u64_known(item, "obtainable_now", known && obtainable.now_known,
-				 obtainable.now);
-		gr_rec_u64_known(item, "obtainable_by_ladder", known, obtainable.by_ladder);
-		gr_rec_u64_known(item, "obtainable_at_most", known, obtainable.at_most);
+		gr_cli_add_obtainable(item, host, pool, &(const struct gr_floor){ 0 });
+		gr_cli_add_ranges(item, host, pool);
 	}
 }
 
@@ -122,6 +116,7 @@ static void add_nodes(json_object *doc, const struct gr_root *root, const struct
 				 node->available_bytes_estimate);
 		gr_rec_str(item, "cpus", node->cpus_known ? cpus : NULL);
 		add_node_pools(item, root, host, node->id);
+		gr_cli_add_content(item, host, node->id);
 	}
 }
 
@@ -288,6 +283,13 @@ static const struct gr_section view[] = {
 		     { "obtainable_now", "AT ONCE", GR_FMT_COUNT },
 		     { "obtainable_by_ladder", "WITH EFFORT", GR_FMT_COUNT },
 		     { "obtainable_at_most", "AT MOST", GR_FMT_COUNT }) },
+	{ .path = "blocked",
+	  .title = "\nNearest to a page of that size, and how many pages are in the way",
+	  GR_COLUMNS({ "node", "NODE", GR_FMT_COUNT }, { "page_size_bytes", "SIZE", GR_FMT_BYTES },
+		     { "start_bytes", "AT", GR_FMT_BYTES },
+		     { "kernel_pages", "KERNEL", GR_FMT_COUNT },
+		     { "page_table_pages", "PAGE TABLES", GR_FMT_COUNT },
+		     { "slab_pages", "SLAB", GR_FMT_COUNT }) },
 	{ .path = "thp",
 	  .title = "\nTransparent huge pages",
 	  GR_COLUMNS({ "enabled", "Enabled", GR_FMT_TEXT }, { "defrag", "Defrag", GR_FMT_TEXT },
@@ -322,6 +324,9 @@ static int run(struct gr_cli *cli, const struct gr_args *args)
 	if (args->word_count)
 		return gr_cli_usage(cli, "host takes no words: '%.64s'", args->words[0]);
 	r = gr_host_read(cli->root, GR_READ_ALL, &host, &cli->err);
+	if (r >= 0)
+		r = gr_host_survey(cli->root, gr_arg(args, "survey") ? 0 : GR_CLI_SURVEY_PAGES, host,
+				   &cli->err);
 	if (r < 0)
 		return r;
 	doc = gr_rec_new("host");
@@ -338,7 +343,9 @@ static int run(struct gr_cli *cli, const struct gr_args *args)
 	notes = gr_rec_array(doc, "notes");
 	for (size_t i = 0; i < host->note_count; i++)
 		gr_rec_item_str(notes, host->notes[i]);
-	r = gr_cli_print(cli, doc, view, GR_ARRAY_SIZE(view));
+	r = gr_cli_add_survey(cli, doc, host);
+	if (r >= 0)
+		r = gr_cli_print(cli, doc, view, GR_ARRAY_SIZE(view));
 	json_object_put(doc);
 	return r;
 }
@@ -349,6 +356,8 @@ const struct gr_command gr_cmd_host = {
 	.synopsis = "[options]",
 	.about = "Reads only. AT ONCE counts pages that a plain write to the pool would get now,\n"
 		 "WITH EFFORT those that compaction and reclaim should add, AT MOST what is never\n"
-		 "exceeded. All leave the kernel its floor. AVAILABLE per node is an estimate.",
+		 "exceeded. All leave the kernel its floor. AVAILABLE per node is an estimate, and\n"
+		 "so is WITH EFFORT unless root asks: then the pages themselves are looked at.",
+	GR_OPTIONS({ "survey", 0, NULL, "look at every page (root), not at a sample" }),
 	.run = run,
 };

@@ -33,9 +33,10 @@ static void print_pages(FILE *out, const struct gr_inspection *i)
 		fputs(k ? ", " : ": ", out);
 		print_percent(out, s->bytes, i->ram_bytes);
 		if (s->page_size_bytes)
-			fprintf(out, " on %s pages (%s pages)",
+			fprintf(out, " on %s pages (%s page%s)",
 				gr_size_text(s->page_size_bytes, size),
-				gr_count_text(s->bytes / s->page_size_bytes, pages));
+				gr_count_text(s->bytes / s->page_size_bytes, pages),
+				gr_plural(s->bytes / s->page_size_bytes));
 		else
 			fputs(" on pages of unknown size", out);
 	}

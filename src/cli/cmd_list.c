@@ -1,16 +1,26 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * guestram list: who has which pages. Reads the ledger without its lock and changes nothing.
+ * guestram list: who has which pages; and of each pool what leases have, what other owners
+ * declared, and what nobody did. Reads the ledger without its lock and changes nothing.
  */
 #include "base/size.h"
 #include "base/util.h"
 #include "cli/ledger_open.h"
+#include "lease/books.h"
 
 static const struct gr_section sections[] = {
-	{ .path = "leases", .empty = "No leases.",
+	{ .path = "leases",
+	  .empty = "No leases.",
 	  GR_COLUMNS({ "name", "NAME", GR_FMT_TEXT }, { "state", "STATE", GR_FMT_TEXT },
 		     { "owner_pid", "OWNER PID", GR_FMT_TEXT },
 		     { "pages_text", "PAGES", GR_FMT_TEXT, .wrap = true }) },
+	{ .path = "pools",
+	  .title = "\nPools: whose pages they are",
+	  GR_COLUMNS({ "page_size_bytes", "PAGE", GR_FMT_BYTES }, { "node", "NODE", GR_FMT_TEXT },
+		     { "total", "TOTAL", GR_FMT_COUNT }, { "leased", "LEASES", GR_FMT_COUNT },
+		     { "external", "DECLARED", GR_FMT_COUNT }, { "boot", "BOOT", GR_FMT_COUNT },
+		     { "other", "OTHER", GR_FMT_COUNT }, { "free", "FREE", GR_FMT_COUNT },
+		     { "surplus", "SURPLUS", GR_FMT_COUNT }) },
 	{ .path = "damaged", .title = "Lease files that cannot be read (see `guestram recover`)" },
 };
 
@@ -32,11 +42,68 @@ static void pages_text(json_object *item, const struct gr_lease *lease)
 	}
 }
 
+static void add_pool(json_object *array, const struct gr_book *book)
+{
+	json_object *item;
+
+	/* A pool without pages, of which nothing is said, is no news. */
+	if (!book->total && !book->leased && !book->external)
+		return;
+	item = gr_rec_item(array);
+	gr_rec_u64(item, "page_size_bytes", book->page_size_bytes);
+	gr_rec_u64_known(item, "node", book->node >= 0, (uint64_t)book->node);
+	gr_rec_u64(item, "total", book->total);
+	gr_rec_u64(item, "free", book->free);
+	gr_rec_u64(item, "surplus", book->surplus);
+	gr_rec_u64(item, "leased", book->leased);
+	gr_rec_u64(item, "promoted", book->promoted);
+	gr_rec_u64(item, "external", book->external);
+	gr_rec_u64(item, "boot", book->boot);
+	gr_rec_u64(item, "other", book->other);
+	gr_rec_u64(item, "missing", book->lease_missing + book->external_missing);
+}
+
+static int add_pools(struct gr_cli *cli, json_object *doc, const struct gr_leases *leases)
+{
+	_cleanup_boot_pools_ struct gr_boot_pools boot = { 0 };
+	_cleanup_books_ struct gr_books books = { 0 };
+	_cleanup_host_ struct gr_host *host = NULL;
+	json_object *array = gr_rec_array(doc, "pools");
+	int r = gr_host_read(cli->root, GR_READ_POOLS, &host, &cli->err);
+
+	if (r < 0)
+		return r;
+	if (gr_boot_pools_read(cli->root, host->default_page_size_bytes, host->page_sizes,
+			       host->page_size_count, &boot) < 0 ||
+	    gr_books_make(host, leases, host->boot_id ? host->boot_id : "", &boot, &books) < 0)
+		return gr_error_nomem(&cli->err);
+	for (size_t i = 0; i < books.count; i++)
+		add_pool(array, &books.books[i]);
+	return 0;
+}
+
+static void add_leases(json_object *doc, const struct gr_leases *leases)
+{
+	json_object *array = gr_rec_array(doc, "leases");
+
+	for (size_t i = 0; i < leases->count; i++) {
+		json_object *item = gr_rec_item(array);
+
+		gr_cli_lease_record(item, leases->leases[i]);
+		pages_text(item, leases->leases[i]);
+	}
+	array = gr_rec_array(doc, "damaged");
+	for (size_t i = 0; i < leases->damaged_count; i++)
+		gr_rec_item_str(array, leases->damaged[i]);
+	for (size_t i = 0; i < leases->aside_count; i++)
+		gr_rec_item_str(array, leases->aside[i]);
+}
+
 static int run(struct gr_cli *cli, const struct gr_args *args)
 {
 	_cleanup_ledger_ struct gr_ledger *ledger = NULL;
 	struct gr_leases leases = { 0 };
-	json_object *doc, *array;
+	json_object *doc;
 	int r;
 
 	if (args->word_count)
@@ -47,20 +114,11 @@ static int run(struct gr_cli *cli, const struct gr_args *args)
 	if (r < 0)
 		return r;
 	doc = gr_rec_new("list");
-	array = gr_rec_array(doc, "leases");
-	for (size_t i = 0; i < leases.count; i++) {
-		json_object *item = gr_rec_item(array);
-
-		gr_cli_lease_record(item, leases.leases[i]);
-		pages_text(item, leases.leases[i]);
-	}
-	array = gr_rec_array(doc, "damaged");
-	for (size_t i = 0; i < leases.damaged_count; i++)
-		gr_rec_item_str(array, leases.damaged[i]);
-	for (size_t i = 0; i < leases.aside_count; i++)
-		gr_rec_item_str(array, leases.aside[i]);
+	add_leases(doc, &leases);
+	r = add_pools(cli, doc, &leases);
 	gr_leases_done(&leases);
-	r = gr_cli_print(cli, doc, sections, GR_ARRAY_SIZE(sections));
+	if (r >= 0)
+		r = gr_cli_print(cli, doc, sections, GR_ARRAY_SIZE(sections));
 	json_object_put(doc);
 	return r;
 }
@@ -69,5 +127,7 @@ const struct gr_command gr_cmd_list = {
 	.name = "list",
 	.summary = "Show who has which pages",
 	.synopsis = "[options]",
+	.about = "Of what nobody declared, BOOT is what the kernel's command line or sysctl asked\n"
+		 "for, and OTHER the rest: `guestram doctor --ledger` says who uses it.",
 	.run = run,
 };

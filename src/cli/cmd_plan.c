@@ -9,6 +9,7 @@
 #include "base/size.h"
 #include "base/util.h"
 #include "cli/cli.h"
+#include "cli/host_survey.h"
 #include "cli/ledger_open.h"
 #include "host/host.h"
 #include "plan/plan.h"
@@ -55,6 +56,24 @@ static void add_arithmetic(json_object *doc, const struct gr_plan *plan)
 		gr_rec_u64(item, "pages", row->pages);
 		gr_rec_u64(item, "page_table_bytes", row->page_table_bytes);
 		gr_rec_u64(item, "waste_bytes", row->waste_bytes);
+	}
+}
+
+static void add_obtainable(json_object *doc, const struct gr_host *host,
+			   const struct gr_floor *floor)
+{
+	json_object *array = gr_rec_array(doc, "obtainable");
+
+	for (size_t i = 0; i < host->pool_count; i++) {
+		const struct gr_pool *pool = &host->pools[i];
+		json_object *item;
+
+		if (pool->node < 0)
+			continue;
+		item = gr_rec_item(array);
+		gr_rec_int(item, "node", pool->node);
+		gr_rec_u64(item, "page_size_bytes", pool->page_size_bytes);
+		gr_cli_add_obtainable(item, host, pool, floor);
 	}
 }
 
@@ -160,6 +179,12 @@ static const struct gr_section view[] = {
 		     { "pages", "PAGES", GR_FMT_COUNT },
 		     { "page_table_bytes", "PAGE TABLES", GR_FMT_BYTES },
 		     { "waste_bytes", "UNUSED", GR_FMT_BYTES }) },
+	{ .path = "obtainable",
+	  .title = "\nHow many more pages could be had",
+	  GR_COLUMNS({ "node", "NODE", GR_FMT_COUNT }, { "page_size_bytes", "SIZE", GR_FMT_BYTES },
+		     { "obtainable_now", "AT ONCE", GR_FMT_COUNT },
+		     { "obtainable_by_ladder", "WITH EFFORT", GR_FMT_COUNT },
+		     { "obtainable_at_most", "AT MOST", GR_FMT_COUNT }) },
 	{ .path = "alternatives",
 	  .title = "\nThe other ways",
 	  GR_COLUMNS({ "backing", "BACKING", GR_FMT_TEXT },
@@ -182,6 +207,7 @@ static int print(struct gr_cli *cli, const struct gr_args *args, const struct gr
 	gr_rec_u64(doc, "floor_bytes", gr_floor_bytes(host, floor));
 	add_needs(doc, request, plan);
 	add_arithmetic(doc, plan);
+	add_obtainable(doc, host, floor);
 	add_choice(doc, plan);
 	r = add_command(doc, args, request, plan, host->architecture);
 	if (r < 0)
@@ -190,6 +216,16 @@ static int print(struct gr_cli *cli, const struct gr_args *args, const struct gr
 		r = gr_cli_print(cli, doc, view, sections);
 	json_object_put(doc);
 	return r;
+}
+
+/* Of ranges of 1 GiB a sample says nothing; a plan for them may take some tenths of a second. */
+static uint64_t survey_pages(const struct gr_host *host, const struct gr_request *request)
+{
+	for (size_t i = 0; i < request->need_count; i++) {
+		if (request->needs[i].page_size_bytes > host->default_page_size_bytes)
+			return GR_CLI_SURVEY_MAX_PAGES;
+	}
+	return GR_CLI_SURVEY_PAGES;
 }
 
 static int run(struct gr_cli *cli, const struct gr_args *args)
@@ -213,6 +249,8 @@ static int run(struct gr_cli *cli, const struct gr_args *args)
 	if (r >= 0)
 		r = gr_cli_host(cli, GR_READ_POOLS | GR_READ_THP | GR_READ_CGROUPS | GR_READ_FEATURES,
 				NULL, &host);
+	if (r >= 0)
+		r = gr_host_survey(cli->root, survey_pages(host, &request), host, &cli->err);
 	if (r >= 0)
 		r = gr_plan_make(&request, host, &floor, &plan, &cli->err);
 	if (r >= 0)

@@ -27,6 +27,8 @@ struct run_input {
 	struct gr_host *host;
 	struct gr_plan *plan;
 	char name[GR_LEASE_NAME_MAX + 1];
+	struct gr_fallback fallback[GR_FALLBACKS_MAX];
+	int fallback_count, fallback_at;
 	struct gr_progress progress;
 	const char *progress_what;
 };
@@ -307,6 +309,8 @@ static int parse_run_options(struct gr_cli *cli, const struct gr_args *args,
 		r = gr_populate_parse(populate, &options->populate, &cli->err);
 	if (r >= 0)
 		r = gr_cli_floor(cli, args, &options->floor);
+	if (r >= 0)
+		r = gr_cli_budget(cli, args, &options->budget);
 	if (r >= 0 && threads) {
 		if (gr_parse_u64(threads, &number) < 0 || !number || number > 1024)
 			return gr_cli_usage(cli, "'%.32s' is no number of threads (1 to 1024)",
@@ -315,6 +319,55 @@ static int parse_run_options(struct gr_cli *cli, const struct gr_args *args,
 	}
 	options->user = gr_arg(args, "user");
 	return r;
+}
+
+/* What could not be had is asked for in the next way allowed. Return: is there one? */
+static bool fall_back(struct gr_cli *cli, struct run_input *input)
+{
+	const uint64_t *now = input->plan ? input->plan->page_size_of_need : NULL;
+
+	for (; input->fallback_at < input->fallback_count; input->fallback_at++) {
+		const struct gr_fallback *to = &input->fallback[input->fallback_at];
+		char size[GR_TEXT_MAX], *line = NULL;
+		bool pool = gr_backing_is_pool(to->backing);
+
+		if (!gr_cli_fall_back(input->request, now, to))
+			continue;
+		if (gr_asprintf(&line, "%s; trying %s instead", cli->err.message,
+				pool ? gr_size_text(to->page_size_bytes, size) :
+				       gr_backing_name(to->backing)) >= 0)
+			say(input, line);
+		free(line);
+		input->fallback_at += !pool; /* of pages, the next cell may want some too */
+		return true;
+	}
+	return false;
+}
+
+static int plan_and_run(struct gr_cli *cli, const struct gr_args *args, struct run_input *input,
+			struct gr_run_options *options)
+{
+	for (;;) {
+		int r = make_plan(cli, input, &options->floor);
+
+		if (r >= 0) {
+			options->host = input->host;
+			options->request = input->request;
+			options->plan = input->plan;
+			options->name = input->name;
+			options->qemu = input->qemu;
+			options->argv = input->qemu ? NULL : args->rest;
+			r = gr_arg(args, "print") ? print_command(cli, options) :
+						    run_it(cli, args, input, options);
+		}
+		if (r != -ENOMEM || cli->err.class != GR_CLASS_HOST || !fall_back(cli, input))
+			return r;
+		gr_plan_free(input->plan);
+		gr_host_free(input->host);
+		input->plan = NULL;
+		input->host = NULL;
+		cli->err = (struct gr_error){ 0 };
+	}
 }
 
 static int run(struct gr_cli *cli, const struct gr_args *args)
@@ -332,17 +385,9 @@ static int run(struct gr_cli *cli, const struct gr_args *args)
 	if (r >= 0)
 		r = read_input(cli, args, &input);
 	if (r >= 0)
-		r = make_plan(cli, &input, &options.floor);
-	if (r >= 0) {
-		options.host = input.host;
-		options.request = input.request;
-		options.plan = input.plan;
-		options.name = input.name;
-		options.qemu = input.qemu;
-		options.argv = input.qemu ? NULL : args->rest;
-		r = gr_arg(args, "print") ? print_command(cli, &options) :
-					    run_it(cli, args, &input, &options);
-	}
+		r = input.fallback_count = gr_cli_fallback(cli, args, input.fallback);
+	if (r >= 0)
+		r = plan_and_run(cli, args, &input, &options);
 	gr_plan_free(input.plan);
 	gr_host_free(input.host);
 	gr_qemu_free(input.qemu);
@@ -365,7 +410,8 @@ const struct gr_command gr_cmd_run = {
 		   { "name", 0, "NAME", "of the lease (default: the VM's name)" },
 		   { "user", 0, "NAME", "run the VMM as this user (default under sudo: yourself)" },
 		   { "print", 0, NULL, "show the command line that would run, and do nothing" },
-		   GR_OPTION_KEEP_FREE, GR_OPTIONS_TRAITS),
+		   GR_OPTION_PREFERRED, GR_OPTION_FALLBACK, GR_OPTION_KEEP_FREE,
+		   GR_OPTIONS_BUDGET, GR_OPTIONS_TRAITS),
 	.takes_rest = true,
 	.run = run,
 };

@@ -109,6 +109,8 @@ void gr_cli_rungs_record(json_object *doc, const struct gr_reserve_report *repor
 		gr_rec_u64_known(item, "cache_lost_bytes", rung->price_known,
 				 rung->cache_lost_bytes);
 		gr_rec_u64_known(item, "swapped_bytes", rung->price_known, rung->swapped_bytes);
+		gr_rec_u64_known(item, "stalled_ns", rung->price_known, rung->stalled_ns);
+		gr_rec_str(item, "note", rung->note);
 	}
 	gr_rec_u64(doc, "short_pages", report->short_pages);
 	notes = gr_rec_array(doc, "notes");

@@ -26,6 +26,9 @@ int gr_cli_host(struct gr_cli *cli, unsigned int what, const char *name, struct 
 void gr_cli_lease_record(json_object *obj, const struct gr_lease *lease);
 void gr_cli_rungs_record(json_object *doc, const struct gr_reserve_report *report);
 
+/** gr_cli_declare - reserve --external; @name NULL: none was given. Return: as a command's run(). */
+int gr_cli_declare(struct gr_cli *cli, const struct gr_args *args, const char *name);
+
 /** gr_cli_catch_signals - SIGINT, SIGTERM and SIGHUP only set a variable from now on. */
 const volatile int *gr_cli_catch_signals(void);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/nearest.h"
 #include "base/util.h"
 #include "cli/cli.h"
 #include "cli/options.h"
@@ -16,6 +17,7 @@
 static const struct gr_command *const commands[] = {
 	&gr_cmd_host,	 &gr_cmd_plan,	  &gr_cmd_reserve, &gr_cmd_release,
 	&gr_cmd_list,	 &gr_cmd_recover, &gr_cmd_run,	   &gr_cmd_inspect,
+	&gr_cmd_doctor,
 };
 
 static void print_help(FILE *out)
@@ -38,6 +40,20 @@ static const struct gr_command *find_command(const char *name)
 			return commands[i];
 	}
 	return NULL;
+}
+
+static void refuse_verb(const char *name, struct gr_error *err)
+{
+	struct gr_nearest nearest = { .word = name };
+
+	for (size_t i = 0; i < GR_ARRAY_SIZE(commands); i++)
+		gr_nearest_try(&nearest, commands[i]->name);
+	gr_error_set(err, GR_CLASS_USAGE, EINVAL, "there is no verb '%.64s'", name);
+	if (nearest.best)
+		gr_error_hint(err, "did you mean `guestram %s`? `guestram --help` lists the verbs",
+			      nearest.best);
+	else
+		gr_error_hint(err, "`guestram --help` lists the verbs");
 }
 
 static int fail(const struct gr_error *err, const char *verb)
@@ -85,8 +101,7 @@ int main(int argc, char **argv)
 	}
 	command = find_command(argv[1]);
 	if (!command) {
-		gr_error_set(&cli.err, GR_CLASS_USAGE, EINVAL, "there is no verb '%.64s'", argv[1]);
-		gr_error_hint(&cli.err, "`guestram --help` lists the verbs");
+		refuse_verb(argv[1], &cli.err);
 		return fail(&cli.err, NULL);
 	}
 	r = gr_args_parse(command, argc - 2, argv + 2, &cli, &args);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/nearest.h"
 #include "base/util.h"
 
 static const struct gr_option common_options[] = {
@@ -71,6 +72,27 @@ static int refuse(const struct gr_command *command, struct gr_cli *cli, const ch
 
 	gr_error_hint(&cli->err, "`guestram %s --help` lists the options%s", command->name,
 		      command->takes_rest ? "; a VMM's command line follows after --" : "");
+	return r;
+}
+
+/* The same for an option that there is not, with the one that may have been meant. */
+static int refuse_option(const struct gr_command *command, struct gr_cli *cli, const char *word)
+{
+	_cleanup_free_ char *name = strndup(word, strcspn(word, "="));
+	struct gr_nearest nearest = { .word = name };
+	const struct gr_option *option;
+	char usual[sizeof(cli->err.hint)];
+	int r = refuse(command, cli, "there is no option", word);
+
+	if (!name)
+		return gr_error_nomem(&cli->err);
+	nearest.word += strspn(name, "-");
+	for (size_t i = 0; (option = option_at(command, i)); i++)
+		gr_nearest_try(&nearest, option->name);
+	if (nearest.best) {
+		memcpy(usual, cli->err.hint, sizeof(usual));
+		gr_error_hint(&cli->err, "did you mean --%s? %s", nearest.best, usual);
+	}
 	return r;
 }
 
@@ -157,7 +179,7 @@ static int parse_own(const struct gr_command *command, int argc, char **argv, st
 			return refuse(command, cli, "there is no option", word);
 		}
 		if (letter == '?')
-			return refuse(command, cli, "there is no option", argv[optind - 1]);
+			return refuse_option(command, cli, argv[optind - 1]);
 		if (letter == ':')
 			return refuse(command, cli, "a value is missing after", argv[optind - 1]);
 		if (letter == 1) {

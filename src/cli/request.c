@@ -9,6 +9,7 @@
 #include "base/size.h"
 #include "base/util.h"
 #include "cli/cli.h"
+#include "cli/config.h"
 
 static const struct {
 	const char *option;
@@ -70,7 +71,7 @@ static int merge_needs(struct gr_cli *cli, const struct gr_args *args, struct gr
 			continue;
 		if (gr_list_copy(&list, &need->host_nodes) < 0)
 			return gr_error_nomem(&cli->err);
-		need->policy = GR_POLICY_BIND;
+		need->policy = gr_arg(args, "preferred") ? GR_POLICY_PREFERRED : GR_POLICY_BIND;
 	}
 	return 0;
 }
@@ -116,13 +117,41 @@ int gr_cli_request(struct gr_cli *cli, const struct gr_args *args, struct gr_req
 	return 0;
 }
 
+/* The host's file, and over it those of @options that were given. */
+static int read_config(struct gr_cli *cli, const struct gr_args *args, const char *const *options,
+		       size_t count, struct gr_config *ret)
+{
+	int r = gr_config_read(cli->root, ret, &cli->err);
+
+	for (size_t i = 0; i < count && r >= 0; i++) {
+		const char *value = gr_arg(args, options[i]);
+
+		if (value)
+			r = gr_config_set(ret, options[i], value, &cli->err);
+	}
+	return r;
+}
+
 int gr_cli_floor(struct gr_cli *cli, const struct gr_args *args, struct gr_floor *ret)
 {
-	struct gr_floor floor = { 0 };
-	int r = read_size(cli, args, "keep-free", GR_MIB, &floor.keep_free_bytes);
+	static const char *const options[] = { "keep-free" };
+	struct gr_config config;
+	int r = read_config(cli, args, options, GR_ARRAY_SIZE(options), &config);
 
-	if (r < 0)
-		return r;
-	*ret = floor;
-	return 0;
+	if (r >= 0)
+		*ret = config.floor;
+	return r;
+}
+
+int gr_cli_budget(struct gr_cli *cli, const struct gr_args *args, struct gr_budget *ret)
+{
+	static const char *const options[] = {
+		"timeout", "max-cache-lost", "max-swapped", "allow",
+	};
+	struct gr_config config;
+	int r = read_config(cli, args, options, GR_ARRAY_SIZE(options), &config);
+
+	if (r >= 0)
+		*ret = config.budget;
+	return r;
 }

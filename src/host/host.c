@@ -11,6 +11,7 @@
 
 #include "base/util.h"
 #include "host/read.h"
+#include "host/survey.h"
 
 static const struct {
 	unsigned int what;
@@ -79,6 +80,9 @@ void gr_host_free(struct gr_host *host)
 	free(host->cgroup2);
 	free(host->features);
 	free(host->notes);
+	if (host->survey)
+		gr_survey_done(host->survey);
+	free(host->survey);
 	free(host);
 }
 

@@ -14,6 +14,8 @@
 #include "base/list.h"
 #include "base/root.h"
 
+struct gr_survey;
+
 /* A figure that a file gave, or did not: an unknown value is null, never 0. */
 struct gr_figure {
 	bool known;
@@ -29,6 +31,9 @@ struct gr_zone {
 	char name[16];       /* DMA, DMA32, Normal, Movable ... */
 	unsigned int node;
 	uint64_t free_pages, min_pages, low_pages, high_pages, present_pages, managed_pages;
+	uint64_t start_pfn, spanned_pages; /* with holes; 0 spanned: not told */
+	uint64_t percpu_pages;         /* free, in the CPUs' own lists; not in free_pages */
+	struct gr_figure unmovable_pages; /* in blocks set aside for them; read with a survey only */
 	uint64_t lowmem_reserve_pages; /* largest of the protection: line */
 	unsigned int orders;           /* columns of /proc/buddyinfo: not always 11 */
 	uint64_t buddy[GR_ORDERS_MAX]; /* free blocks per order */
@@ -42,6 +47,7 @@ struct gr_pool {
 	uint64_t surplus;
 	uint64_t reserved;     /* global pool only: resv_hugepages; sane value (C85: an underflow is 0) */
 	bool reserved_bogus;   /* the kernel's counter had underflowed (reads near 2^64) */
+	uint64_t reserved_raw; /* what it reads */
 	uint64_t claimed;      /* free pages that leases hold for others; not from the kernel */
 	uint64_t overcommit;   /* global pool only */
 	bool reserved_known, overcommit_known;
@@ -137,6 +143,7 @@ struct gr_host {
 	char *cgroup2; /* own cgroup of version 2 as a path for base/root.h; NULL: none, or not read */
 	struct gr_feature *features;
 	size_t feature_count;
+	struct gr_survey *survey; /* its pages one by one (gr_host_survey()), or NULL */
 	char **notes; /* what could not be read and why, for people */
 	size_t note_count;
 };
@@ -174,6 +181,15 @@ const struct gr_node *gr_host_node(const struct gr_host *host, unsigned int id);
 bool gr_host_has_page_size(const struct gr_host *host, uint64_t page_size_bytes);
 /* The value of a THP setting ("enabled"), or NULL. */
 const char *gr_host_thp(const struct gr_host *host, const char *key);
+
+/**
+ * gr_host_hugetlbfs - the visible hugetlbfs mounts of a mountinfo file, of any process
+ *
+ * Return: number of lines that were skipped as malformed, or -errno. Free with gr_mounts_free().
+ */
+int gr_host_hugetlbfs(const struct gr_root *root, const char *path,
+		      uint64_t default_page_size_bytes, struct gr_mount **ret, size_t *ret_count);
+void gr_mounts_free(struct gr_mount *mounts, size_t count);
 
 /** gr_pool_path - "sys/kernel/mm/hugepages/hugepages-2048kB/FILE", or the node's; -ENAMETOOLONG. */
 int gr_pool_path(uint64_t page_size_bytes, int node, const char *file, char *buf, size_t buf_size);

@@ -58,13 +58,6 @@ static int fill(const struct gr_mountinfo *info, uint64_t default_page_size_byte
 	return 0;
 }
 
-static void free_mounts(struct gr_mount *mounts, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		free(mounts[i].path);
-	free(mounts);
-}
-
 int gr_mounts_parse(char *text, uint64_t default_page_size_bytes, struct gr_mount **ret,
 		    size_t *ret_count)
 {
@@ -81,7 +74,7 @@ int gr_mounts_parse(char *text, uint64_t default_page_size_bytes, struct gr_moun
 			continue;
 		if (gr_grow(&mounts, count, sizeof(*mounts)) < 0 ||
 		    fill(&infos[i], default_page_size_bytes, &mounts[count]) < 0) {
-			free_mounts(mounts, count);
+			gr_mounts_free(mounts, count);
 			return -ENOMEM;
 		}
 		count++;
@@ -91,15 +84,31 @@ int gr_mounts_parse(char *text, uint64_t default_page_size_bytes, struct gr_moun
 	return skipped;
 }
 
-int gr_host_read_mounts(const struct gr_root *root, struct gr_host *host)
+int gr_host_hugetlbfs(const struct gr_root *root, const char *path,
+		      uint64_t default_page_size_bytes, struct gr_mount **ret, size_t *ret_count)
 {
 	_cleanup_free_ char *text = NULL;
-	int r = gr_root_read(root, "proc/self/mountinfo", &text, NULL, NULL);
+	int r = gr_root_read(root, path, &text, NULL, NULL);
+
+	return r < 0 ? r : gr_mounts_parse(text, default_page_size_bytes, ret, ret_count);
+}
+
+void gr_mounts_free(struct gr_mount *mounts, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(mounts[i].path);
+	free(mounts);
+}
+
+int gr_host_read_mounts(const struct gr_root *root, struct gr_host *host)
+{
+	static const char path[] = "proc/self/mountinfo";
+	int r = gr_host_hugetlbfs(root, path, host->default_page_size_bytes, &host->mounts,
+				  &host->mount_count);
 
 	if (r < 0)
-		return r == -ENOMEM ? r : gr_host_note_file(host, "proc/self/mountinfo", r);
-	r = gr_mounts_parse(text, host->default_page_size_bytes, &host->mounts, &host->mount_count);
+		return r == -ENOMEM ? r : gr_host_note_file(host, path, r);
 	if (r > 0)
-		return gr_host_note(host, "/proc/self/mountinfo: %d malformed lines skipped", r);
+		return gr_host_note(host, "/%s: %d malformed lines skipped", path, r);
 	return r;
 }

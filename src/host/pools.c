@@ -45,6 +45,7 @@ static void read_reserved(const struct gr_root *root, struct gr_pool *pool)
 	if (read_figure(root, pool, "resv_hugepages", &reserved) < 0)
 		return;
 	pool->reserved_known = true;
+	pool->reserved_raw = reserved;
 	pool->reserved_bogus = reserved > INT64_MAX;
 	pool->reserved = pool->reserved_bogus ? 0 : reserved;
 }

@@ -58,6 +58,14 @@ int gr_zoneinfo_parse(char *text, struct gr_zone **ret_zones, size_t *ret_count)
  */
 int gr_buddyinfo_parse(char *text, struct gr_zone **zones, size_t *count);
 
+/** gr_zone_head_parse - "Node 0, zone   Normal": fills @zone, leaves *@cursor behind the name.
+ * Return: 0, -ENOENT if it is another line, -EBADMSG. */
+int gr_zone_head_parse(char **cursor, struct gr_zone *zone);
+
+/** gr_pagetypeinfo_parse - unmovable_pages of the zones that /proc/pagetypeinfo lists. Return: 0,
+ * -EBADMSG. */
+int gr_pagetypeinfo_parse(char *text, struct gr_zone *zones, size_t count);
+
 /** gr_smaps_page_bytes - smallest KernelPageSize of a smaps file, 0 if there is none. */
 uint64_t gr_smaps_page_bytes(char *text);
 

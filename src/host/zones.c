@@ -16,6 +16,8 @@ static const struct {
 	const char *key;
 	size_t offset;
 } zone_lines[] = {
+	{ "start_pfn:", offsetof(struct gr_zone, start_pfn) },
+	{ "spanned", offsetof(struct gr_zone, spanned_pages) },
 	{ "min", offsetof(struct gr_zone, min_pages) },
 	{ "low", offsetof(struct gr_zone, low_pages) },
 	{ "high", offsetof(struct gr_zone, high_pages) },
@@ -23,8 +25,7 @@ static const struct {
 	{ "managed", offsetof(struct gr_zone, managed_pages) },
 };
 
-/* "Node 0, zone   Normal": fills @zone, leaves *@cursor behind the name. */
-static int parse_zone_head(char **cursor, struct gr_zone *zone)
+int gr_zone_head_parse(char **cursor, struct gr_zone *zone)
 {
 	char *word = gr_next_word(cursor), *end;
 	uint64_t node;
@@ -71,12 +72,19 @@ static int parse_protection(char *text, uint64_t *ret_pages)
 static int parse_zone_line(char *line, struct gr_zone *zone)
 {
 	char *key = gr_next_word(&line), *number;
-	uint64_t *field = NULL;
+	uint64_t *field = NULL, pages;
 
 	if (!key)
 		return 0;
 	if (!strcmp(key, "protection:"))
 		return parse_protection(line, &zone->lowmem_reserve_pages);
+	if (!strcmp(key, "count:")) { /* one line for each CPU's list */
+		number = gr_next_word(&line);
+		if (!number || gr_parse_u64(number, &pages) < 0)
+			return -EBADMSG;
+		zone->percpu_pages = gr_add_saturating(zone->percpu_pages, pages);
+		return 0;
+	}
 	if (!strcmp(key, "pages")) {
 		key = gr_next_word(&line);
 		if (!key || strcmp(key, "free") != 0)
@@ -104,7 +112,7 @@ int gr_zoneinfo_parse(char *text, struct gr_zone **ret_zones, size_t *ret_count)
 		int r = 0;
 
 		if (!strncmp(line, "Node ", 5)) {
-			r = parse_zone_head(&line, &head);
+			r = gr_zone_head_parse(&line, &head);
 			/* An unpopulated zone has no pages: the next one takes its place. */
 			if (!r && (!count || zones[count - 1].present_pages)) {
 				r = gr_grow(&zones, count, sizeof(*zones));
@@ -140,7 +148,7 @@ static int parse_buddy_line(char *line, struct gr_zone *ret)
 	struct gr_zone zone;
 	char *word;
 
-	if (parse_zone_head(&line, &zone) < 0)
+	if (gr_zone_head_parse(&line, &zone) < 0)
 		return -EBADMSG;
 	while ((word = gr_next_word(&line))) {
 		uint64_t blocks, pages;

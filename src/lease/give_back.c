@@ -6,8 +6,9 @@
  */
 #include <time.h>
 
+#include "base/size.h"
 #include "base/util.h"
-#include "lease/ledger.h"
+#include "lease/blocks.h"
 #include "lease/pool.h"
 #include "verify/verify.h"
 
@@ -48,8 +49,8 @@ void gr_lease_aim(struct gr_lease *lease, const struct gr_pools *pools)
 
 		if (grant->page_size_bytes != pools->page_size_bytes)
 			continue;
-		grant->goal_pages = one ? gr_sub_floor(one->persistent, grant->pages +
-						       grant->promoted_pages) : 0;
+		grant->goal_pages = one ? gr_sub_floor(one->persistent + grant->demoted_pages,
+						       grant->pages + grant->promoted_pages) : 0;
 	}
 }
 
@@ -85,22 +86,59 @@ int gr_lease_start_release(struct gr_ledger *ledger, struct gr_lease *lease, str
 	return gr_ledger_save(ledger, lease, err);
 }
 
+/* What is still owed of the lease's own pages is held by nobody that could be asked for it. */
+static int tell_lost(const struct gr_lease *lease, uint64_t given_back, struct gr_error *err)
+{
+	char text[GR_TEXT_MAX], back[GR_TEXT_MAX], size[GR_TEXT_MAX];
+	uint64_t lost = gr_lease_pages(lease);
+	const struct gr_lease_grant *grant = lease->grants;
+	int r;
+
+	while (!grant->pages)
+		grant++;
+	r = gr_error_set(err, GR_CLASS_STRANDED, EBUSY,
+			 "%s page%s of %s in use (node %d), and no process, file or shared memory "
+			 "has %s: kernel suspect; %s other page%s given back",
+			 gr_count_text(lost, text), gr_plural(lost),
+			 gr_size_text(grant->page_size_bytes, size), grant->node,
+			 lost == 1 ? "it" : "them", gr_count_text(given_back, back),
+			 gr_plural(given_back));
+	gr_error_hint(err, "`guestram doctor --ledger` shows the numbers; should they come back, "
+			   "`guestram recover` releases them");
+	return r;
+}
+
 int gr_give_back(struct gr_ledger *ledger, const char *name, uint64_t *ret_pages,
 		 struct gr_error *err)
 {
 	struct gr_lease *lease;
+	uint64_t blocks, pages = 0;
 	int r = gr_ledger_find(ledger, name, &lease, err);
 
 	if (r < 0)
 		return r;
+	/* Pages of others: there is nothing to give back but the word. */
+	if (lease->state == GR_LEASE_EXTERNAL) {
+		r = gr_ledger_remove(ledger, name, err);
+		if (r >= 0 && ret_pages)
+			*ret_pages = 0;
+		gr_lease_free(lease);
+		return r;
+	}
 	r = gr_ledger_finish(ledger, name, err);
 	if (r >= 0 && lease->state == GR_LEASE_SETTLING)
 		r = gr_lease_finish_settle(ledger, lease, err);
 	if (r >= 0 && !gr_lease_cut_short(lease))
 		r = gr_lease_start_release(ledger, lease, err);
 	if (r >= 0)
-		r = gr_lease_undo(ledger, lease, ret_pages, err);
+		r = gr_lease_undo(ledger, lease, &pages, err);
+	if (ret_pages)
+		*ret_pages = pages;
+	if (r == 1 && gr_lease_pages(lease))
+		r = tell_lost(lease, pages, err);
 	gr_lease_free(lease);
+	if (r >= 0 && gr_blocks_noted(ledger))
+		r = gr_blocks_recover(ledger, !gr_ledger_has_gigantic(ledger), &blocks, err);
 	return r < 0 ? r : 0;
 }
 

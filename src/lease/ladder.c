@@ -1,49 +1,36 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Rungs: write; rewrite while that still brings pages (a failed attempt makes the kernel try less
- * hard for the rest of one write, so a second write starts afresh); compact the node and write
- * again. A rung that brings nothing ends itself; STALLS_MAX attempts in a row without a page end
- * the climb. Every attempt is a delta from what the pool says at that moment.
+ * The climb. First what the buddy lists have, by one write of exactly that: it costs nobody
+ * anything. For what is missing then, one kind of rung after the other (rungs.c) from cheap to dear:
+ * each looks first whether there is something for it to find, makes room, and is followed by writes
+ * as long as these pay. After a round that brought pages comes another; some that brought none end
+ * it, and so do the budgets of time, page cache and swap.
+ *
+ * Writes are cut into chunks that last about half a second: the kernel reclaims and compacts by
+ * itself inside a write, where no budget reaches.
  */
 #include "lease/ladder.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/size.h"
 #include "base/util.h"
 #include "lease/place.h"
-#include "lease/pool.h"
+#include "plan/scope.h"
 
-#define STALLS_MAX 3
-
-/* Host-wide figures whose change over a rung is its price. */
-struct price {
-	bool known;
-	uint64_t cached_bytes, swap_free_bytes;
-};
-
-/* A line of meminfo that is not its first. */
-static bool meminfo_bytes(const char *text, const char *key, uint64_t *ret)
-{
-	const char *line = strstr(text, key);
-
-	if (line)
-		*ret = strtoull(line + strlen(key), NULL, 10) * 1024;
-	return line != NULL;
-}
-
-static void read_price(const struct gr_root *root, struct price *ret)
-{
-	_cleanup_free_ char *text = NULL;
-
-	*ret = (struct price){ 0 };
-	if (gr_root_read(root, "proc/meminfo", &text, NULL, NULL) < 0)
-		return;
-	ret->known = meminfo_bytes(text, "\nCached:", &ret->cached_bytes) &&
-		     meminfo_bytes(text, "\nSwapFree:", &ret->swap_free_bytes);
-}
+#define CHUNK_START_BYTES (UINT64_C(512) << 20)
+#define CHUNK_SHORT_NS (UINT64_C(1000) * 1000000)
+#define CHUNK_LONG_NS (UINT64_C(4000) * 1000000)
+/* A write pays that brings this part of what it asks for; after as many in a row that do not, it is
+ * somebody else's turn. One alone says little: the next one starts afresh. */
+#define PAYS_PART 8
+#define POOR_MAX 2
+/* A kind of rung is worth another time if it brought this part of what was missing. */
+#define AGAIN_PART 64
+#define ROUNDS_MAX 16
+/* A page that could not be moved a moment ago may be movable now: so often is it tried in vain. */
+#define BARREN_MAX 3
 
 static struct gr_rung *add_rung(struct gr_climb *climb, const char *name,
 				const struct gr_lease_grant *grant)
@@ -64,151 +51,226 @@ static struct gr_rung *add_rung(struct gr_climb *climb, const char *name,
 	return rung;
 }
 
-static int note_foreign(struct gr_climb *climb, const struct gr_lease_grant *grant)
+static void sum_zones(struct gr_look *look)
 {
-	struct gr_reserve_report *report = climb->report;
-	char buf[GR_TEXT_MAX];
+	uint64_t pages = 0, base = gr_base_page(look->host);
 
-	if (gr_grow(&report->notes, report->note_count, sizeof(*report->notes)) < 0)
-		return -ENOMEM;
-	if (gr_asprintf(&report->notes[report->note_count],
-			"somebody else changed the pool of %s pages on node %d meanwhile",
-			gr_size_text(grant->page_size_bytes, buf), grant->node) < 0)
-		return -ENOMEM;
-	report->note_count++;
-	return 0;
-}
+	for (size_t i = 0; i < look->host->zone_count; i++) {
+		const struct gr_zone *zone = &look->host->zones[i];
 
-static bool interrupted(const struct gr_climb *climb)
-{
-	return climb->options->interrupted && *climb->options->interrupted;
-}
-
-/* Between two attempts others may have taken the memory: the floor holds before each of them. */
-static int check_floor(const struct gr_climb *climb, const struct gr_lease_grant *grant,
-		       uint64_t pages, struct gr_error *err)
-{
-	const struct gr_grant want = { .node = grant->node,
-				       .page_size_bytes = grant->page_size_bytes };
-	_cleanup_host_ struct gr_host *host = NULL;
-	int r = gr_host_read(climb->ledger->root, GR_READ_POOLS, &host, err);
-
-	return r < 0 ? r : gr_place_check_room(host, &climb->options->floor, &want, pages, err);
-}
-
-/* One write to the pool. */
-static int attempt(struct gr_climb *climb, struct gr_lease_grant *grant, uint64_t pages,
-		   uint64_t *ret_got, struct gr_error *err)
-{
-	_cleanup_pools_ struct gr_pools pools = { 0 };
-	uint64_t promoted = grant->promoted_pages;
-	enum gr_lease_state state = climb->lease->state;
-	const struct gr_pool_node *one;
-	struct gr_pool_change change;
-	int r = check_floor(climb, grant, pages, err);
-
-	if (r >= 0)
-		r = gr_pools_read(climb->ledger->root, grant->page_size_bytes, &pools, err);
-	if (r < 0)
-		return r;
-	/* The intent: where the pools stand, and the most that this write can bring and promote.
-	 * Anew for each write, so that a kill leaves no more than one of them in doubt. */
-	gr_lease_aim(climb->lease, &pools);
-	one = gr_pools_node(&pools, grant->node);
-	if (one)
-		grant->promoted_pages += one->surplus;
-	grant->asked_pages = grant->pages + pages;
-	climb->lease->state = GR_LEASE_RESERVING;
-	r = gr_ledger_save(climb->ledger, climb->lease, err);
-	if (r < 0) {
-		grant->asked_pages = grant->pages;
-		grant->promoted_pages = promoted;
-		climb->lease->state = state;
-		return r;
+		if ((look->node >= 0 && zone->node != (unsigned int)look->node) ||
+		    (look->gigantic && gr_zone_is_movable(zone)))
+			continue;
+		pages += gr_sub_floor(zone->free_pages, zone->min_pages +
+				      zone->lowmem_reserve_pages);
 	}
-	/* On failure the intent stays: nobody knows what happened. */
-	r = gr_pool_grow(climb->ledger->root, grant->page_size_bytes, grant->node, pages, &change,
-			 err);
+	look->free_bytes = pages * base;
+}
+
+static void sum_nodes(struct gr_look *look)
+{
+	uint64_t free_bytes = 0;
+
+	for (size_t i = 0; i < look->host->node_count; i++) {
+		const struct gr_node *node = &look->host->nodes[i];
+
+		if (look->node >= 0 && node->id != (unsigned int)look->node)
+			continue;
+		look->file_bytes += node->file_bytes;
+		look->slab_bytes += node->slab_reclaimable_bytes;
+		free_bytes += node->free_bytes;
+	}
+	if (!look->host->zone_count)
+		look->free_bytes = free_bytes;
+}
+
+static int look_around(const struct gr_climb *climb, const struct gr_lease_grant *grant,
+		       uint64_t short_pages, struct gr_look *ret, struct gr_error *err)
+{
+	struct gr_look look = { .node = grant->node, .page_size_bytes = grant->page_size_bytes,
+				.short_pages = short_pages,
+				.short_bytes = gr_mul_sat(short_pages, grant->page_size_bytes) };
+	struct gr_obtainable obtainable;
+	int r = gr_host_read(climb->ledger->root, GR_READ_POOLS, &look.host, err);
+
 	if (r < 0)
 		return r;
-	grant->pages += change.got;
-	grant->asked_pages = grant->pages;
-	grant->promoted_pages = promoted + change.promoted;
-	*ret_got = change.got;
-	if (change.foreign && note_foreign(climb, grant) < 0)
-		return gr_error_nomem(err);
-	if (climb->options->progress)
-		climb->options->progress(climb->options->progress_data,
-					 gr_lease_pages(climb->lease), climb->total_pages);
+	look.gigantic = gr_is_gigantic(look.host, look.page_size_bytes);
+	gr_obtainable(look.host, look.page_size_bytes, look.node, &climb->options->floor,
+		      &obtainable);
+	look.now_known = obtainable.now_known;
+	look.now_pages = obtainable.now;
+	sum_zones(&look);
+	sum_nodes(&look);
+	*ret = look;
 	return 0;
 }
 
-/* Writes until the goal is reached or an attempt brings nothing. */
-static int write_rung(struct gr_climb *climb, struct gr_lease_grant *grant, const char *name,
-		      uint64_t goal, bool once, struct gr_error *err)
+static void look_done(struct gr_look *look)
 {
-	struct gr_rung *rung = add_rung(climb, name, grant);
-	uint64_t start = gr_now_ns(), got = 0;
-	struct price before, after;
-	int r;
+	gr_host_free(look->host);
+}
+#define _cleanup_look_ __attribute__((cleanup(look_done)))
+
+/* Where a shortfall is allowed, here or on this node, the floor is no refusal, only a limit. */
+static uint64_t clip_to_floor(const struct gr_climb *climb, const struct gr_look *look,
+			      uint64_t pages)
+{
+	if (!climb->clip)
+		return pages;
+	return gr_min_u64(pages, gr_floor_room(look->host, &climb->options->floor,
+					       look->page_size_bytes, look->node) /
+					 look->page_size_bytes);
+}
+
+/* Writes as long as they pay, in chunks whose size follows from the time that they take. */
+static int write_while_it_pays(struct gr_climb *climb, struct gr_lease_grant *grant, uint64_t goal,
+			       struct gr_error *err)
+{
+	uint64_t chunk = gr_max_u64(1, CHUNK_START_BYTES / grant->page_size_bytes);
+
+	int poor = 0, poor_max = climb->barren ? 1 : POOR_MAX;
+
+	while (poor < poor_max && grant->pages < goal && !gr_climb_stopped(climb)) {
+		_cleanup_look_ struct gr_look look = { 0 };
+		uint64_t missing = goal - grant->pages, start = gr_now_ns(), got = 0, ask, elapsed;
+		int r = look_around(climb, grant, missing, &look, err);
+
+		if (r < 0)
+			return r;
+		/* What lies ready costs no more in one piece. */
+		ask = look.now_known ? gr_max_u64(chunk, look.now_pages) : missing;
+		ask = clip_to_floor(climb, &look, gr_min_u64(ask, missing));
+		r = ask ? gr_attempt(climb, grant, look.host, ask, &got, err) : 0;
+		if (r < 0)
+			return r;
+		elapsed = gr_now_ns() - start;
+		poor = got && got >= ask / PAYS_PART ? 0 : poor + 1;
+		if (elapsed < CHUNK_SHORT_NS)
+			chunk *= 2;
+		else if (elapsed > CHUNK_LONG_NS)
+			chunk = gr_max_u64(1, chunk / 2);
+	}
+	return 0;
+}
+
+/* One rung with the writes that follow it, and what it cost. */
+static int climb_rung(struct gr_climb *climb, struct gr_lease_grant *grant,
+		      const struct gr_rung_kind *kind, const struct gr_look *look, uint64_t goal,
+		      struct gr_error *err)
+{
+	struct gr_rung *rung = add_rung(climb, kind->name, grant);
+	size_t at = climb->report->count - 1;
+	uint64_t start = gr_now_ns(), got;
+	struct gr_price before, after;
+	int r = 0;
 
 	if (!rung)
 		return gr_error_nomem(err);
-	read_price(climb->ledger->root, &before);
-	do {
-		r = attempt(climb, grant, goal - grant->pages, &got, err);
-		if (r < 0)
-			return r;
-	} while (!once && got && grant->pages < goal && !interrupted(climb));
-	read_price(climb->ledger->root, &after);
+	gr_price_read(climb->ledger->root, &before);
+	if (kind->act)
+		r = kind->act(climb, grant, look, rung, err);
+	if (r >= 0 && kind->once)
+		r = gr_attempt(climb, grant, look->host, goal - grant->pages, &got, err);
+	else if (r >= 0)
+		r = write_while_it_pays(climb, grant, goal, err);
+	gr_price_read(climb->ledger->root, &after);
+	rung = &climb->report->rungs[at];
 	rung->pages_after = grant->pages;
 	rung->elapsed_ns = gr_now_ns() - start;
 	rung->price_known = before.known && after.known;
-	rung->cache_lost_bytes = gr_sub_floor(before.cached_bytes, after.cached_bytes);
+	rung->cache_lost_bytes = gr_sub_floor(before.cache_bytes, after.cache_bytes);
 	rung->swapped_bytes = gr_sub_floor(before.swap_free_bytes, after.swap_free_bytes);
+	rung->stalled_ns = gr_sub_floor(after.stalled_ns, before.stalled_ns);
+	/* Later rounds tell only what brought something. */
+	if (climb->round && rung->pages_after == rung->pages_before && !rung->note &&
+	    at == climb->report->count - 1)
+		climb->report->count--;
+	return r;
+}
+
+/* A kind of rung, again while it pays. */
+static int climb_kind(struct gr_climb *climb, struct gr_lease_grant *grant,
+		      const struct gr_rung_kind *kind, uint64_t goal, struct gr_error *err)
+{
+	if (kind->allow & ~climb->budget.allow)
+		return 0;
+	for (unsigned int i = 0; i < kind->times && grant->pages < goal; i++) {
+		_cleanup_look_ struct gr_look look = { 0 };
+		uint64_t before = grant->pages;
+		int r;
+
+		if (gr_climb_stopped(climb))
+			return 0;
+		r = look_around(climb, grant, goal - before, &look, err);
+		if (r < 0)
+			return r;
+		look.cache_left_bytes = gr_climb_cache_left(climb);
+		look.swap_left_bytes = gr_climb_swap_left(climb);
+		if (kind->worth && !kind->worth(climb, &look))
+			return 0;
+		r = climb_rung(climb, grant, kind, &look, goal, err);
+		if (r < 0)
+			return r;
+		if (grant->pages - before < look.short_pages / AGAIN_PART || grant->pages == before)
+			return 0;
+	}
 	return 0;
 }
 
-/* Compacts the node, or all of them on a kernel without the node's file. */
-static int compact_rung(struct gr_climb *climb, struct gr_lease_grant *grant, struct gr_error *err)
+static int interrupted(const struct gr_climb *climb, struct gr_error *err)
 {
-	struct gr_rung *rung = add_rung(climb, "compact", grant);
-	uint64_t start = gr_now_ns();
-	char path[64];
-	int r;
+	if (!climb->options->interrupted || !*climb->options->interrupted)
+		return 0;
+	return gr_error_set(err, GR_CLASS_HOST, EINTR, "interrupted while reserving");
+}
 
-	if (!rung)
-		return gr_error_nomem(err);
-	snprintf(path, sizeof(path), "sys/devices/system/node/node%d/compact", grant->node);
-	r = gr_root_write(climb->ledger->root, path, "1\n", NULL);
-	if (r == -ENOENT)
-		r = gr_root_write(climb->ledger->root, "proc/sys/vm/compact_memory", "1\n", NULL);
-	rung->elapsed_ns = gr_now_ns() - start;
-	/* A kernel without compaction has one rung less; that is no failure. */
-	return r == -EINTR ? r : 0;
+int gr_ladder_take(struct gr_climb *climb, struct gr_lease_grant *grant, uint64_t pages,
+		   uint64_t *ret_short, struct gr_error *err)
+{
+	static const struct gr_rung_kind take = { .name = "write", .once = true };
+	_cleanup_look_ struct gr_look look = { 0 };
+	uint64_t goal = grant->pages + pages, ask;
+	int r = interrupted(climb, err);
+
+	if (r >= 0)
+		r = look_around(climb, grant, pages, &look, err);
+	if (r < 0)
+		return r;
+	ask = look.now_known ? gr_min_u64(pages, look.now_pages) : pages;
+	ask = clip_to_floor(climb, &look, ask);
+	if (ask)
+		r = climb_rung(climb, grant, &take, &look, grant->pages + ask, err);
+	if (r < 0)
+		return r;
+	*ret_short = gr_sub_floor(goal, grant->pages);
+	return interrupted(climb, err);
 }
 
 int gr_ladder_climb(struct gr_climb *climb, struct gr_lease_grant *grant, uint64_t pages,
-		    bool cheap, uint64_t *ret_short, struct gr_error *err)
+		    uint64_t *ret_short, struct gr_error *err)
 {
 	uint64_t goal = grant->pages + pages;
-	int stalls = 0, r;
+	const struct gr_rung_kind *kinds;
+	size_t count;
 
-	r = write_rung(climb, grant, "write", goal, true, err);
-	if (r >= 0 && grant->pages < goal && !interrupted(climb))
-		r = write_rung(climb, grant, "rewrite", goal, false, err);
-	while (!cheap && r >= 0 && grant->pages < goal && stalls < STALLS_MAX && !interrupted(climb)) {
+	kinds = gr_rung_kinds(&count);
+	climb->barren = 0;
+	for (climb->round = 0; climb->round < ROUNDS_MAX && grant->pages < goal; climb->round++) {
 		uint64_t before = grant->pages;
 
-		r = compact_rung(climb, grant, err);
-		if (r >= 0)
-			r = write_rung(climb, grant, "rewrite", goal, false, err);
-		stalls = grant->pages > before ? 0 : stalls + 1;
+		for (size_t i = 0; i < count && grant->pages < goal; i++) {
+			int r = 0;
+
+			if (!climb->barren || kinds[i].stubborn)
+				r = climb_kind(climb, grant, &kinds[i], goal, err);
+			if (r < 0)
+				return r;
+		}
+		climb->barren = grant->pages == before ? climb->barren + 1 : 0;
+		if (climb->barren == BARREN_MAX || gr_climb_stopped(climb))
+			break;
 	}
-	if (r < 0)
-		return r;
-	if (interrupted(climb))
-		return gr_error_set(err, GR_CLASS_HOST, EINTR, "interrupted while reserving");
-	*ret_short = goal - grant->pages;
-	return 0;
+	*ret_short = gr_sub_floor(goal, grant->pages);
+	return interrupted(climb, err);
 }

@@ -25,6 +25,7 @@ enum gr_lease_state {
 	GR_LEASE_RELEASING, /* being given back */
 	GR_LEASE_SETTLING,  /* promoted pages are being made surplus again, the rest stays */
 	GR_LEASE_OWED,      /* given back as far as possible: what is left is tried again */
+	GR_LEASE_EXTERNAL,  /* no lease of ours: pages that somebody else has or will take */
 	GR_LEASE_STATE_COUNT
 };
 
@@ -38,6 +39,9 @@ struct gr_lease_grant {
 	uint64_t asked_pages;
 	/* Others' surplus pages that a growth of ours made persistent: owed back as surplus. */
 	uint64_t promoted_pages;
+	/* Free pages that were cut into smaller ones of this lease: owed to this pool. While
+	 * reserving the most that it can be. */
+	uint64_t demoted_pages;
 	/* While reserving, releasing or settling: the persistent count at which this pool must end
 	 * when that is undone or done. Meaningless in other states, since others may change the
 	 * pool then: there the deltas above are the truth. */
@@ -62,13 +66,31 @@ struct gr_lease {
 };
 
 struct gr_rung { /* one step of the way to the pages: what it bought and what it cost */
-	const char *name; /* "write", "rewrite", "compact" */
+	const char *name; /* see rungs.c */
 	int node;
 	uint64_t page_size_bytes;
 	uint64_t pages_before, pages_after; /* of the lease's own grant */
 	uint64_t elapsed_ns;
 	bool price_known;
 	uint64_t cache_lost_bytes, swapped_bytes;
+	uint64_t stalled_ns; /* tasks waiting for memory meanwhile (PSI "some"); 0 where PSI is off */
+	char *note; /* what the rung has to say: why it was left out, what blocks it; or NULL */
+};
+
+/* Rungs that are climbed only with consent. */
+enum gr_allow {
+	GR_ALLOW_DROP_CACHES = 1 << 0, /* all clean page cache and slab of the host */
+	GR_ALLOW_EVACUATE = 1 << 1,    /* memory blocks offline and online again */
+	GR_ALLOW_DEMOTE = 1 << 2,      /* free larger huge pages, ours or nobody's, cut up */
+};
+
+/* What reserving may cost the host. Zero: not given, and what is sensible for what is missing is
+ * filled in (see lease/price.c); the least limit is one byte. */
+struct gr_budget {
+	uint64_t timeout_ns;
+	uint64_t max_cache_lost_bytes; /* page cache and slab; UINT64_MAX: any */
+	uint64_t max_swapped_bytes;
+	unsigned int allow; /* GR_ALLOW_* */
 };
 
 struct gr_reserve_report {
@@ -134,22 +156,47 @@ static inline void gr_lease_freep(struct gr_lease **lease)
 int gr_ledger_claim(struct gr_ledger *ledger, const char *except, struct gr_host *host,
 		    struct gr_error *err);
 
+/**
+ * gr_external_declare - note that pages of the pools are somebody else's (OVS-DPDK, SPDK ...)
+ * @host: its page sizes and nodes; grants of node -1 may be on any node
+ * @owner_pid: the process that takes them, 0 if nobody knows
+ *
+ * They are counted and left alone; nothing is written but the declaration. gr_give_back() ends it.
+ * Return: 0; -EEXIST, -EINVAL or -ENODEV (class usage); -ESRCH (class no); -errno.
+ */
+int gr_external_declare(struct gr_ledger *ledger, const char *name, const struct gr_host *host,
+			const struct gr_grant *grants, size_t grant_count, pid_t owner_pid,
+			struct gr_lease **ret, struct gr_error *err);
+
 struct gr_reserve_options {
 	const struct gr_grant *grants; /* node -1: any node, spread by us over nodes with memory */
 	size_t grant_count;
 	struct gr_floor floor;
+	/* Page sizes, larger first, in which what larger pages cannot give may come. */
+	const uint64_t *fallback_sizes;
+	size_t fallback_count;
+	const struct gr_budget *budget; /* NULL: the default for what is asked */
 	bool pending;      /* for `run`: GR_LEASE_PENDING with an expiry, else GR_LEASE_HELD */
+	bool partial;      /* keep what could be had instead of putting it back */
 	const volatile int *interrupted; /* not NULL: a signal number once one came; rolls back */
 	void (*progress)(void *data, uint64_t done_pages, uint64_t total_pages);
 	void *progress_data;
 };
+
+/** gr_reserve_may_be_short - may one size or node lack pages without that being the end? Then the
+ * floor is no refusal beforehand: every attempt keeps it by itself. */
+static inline bool gr_reserve_may_be_short(const struct gr_reserve_options *options)
+{
+	return options->partial || options->fallback_count ||
+	       (options->budget && options->budget->allow & GR_ALLOW_DEMOTE);
+}
 
 /**
  * gr_reserve - add pages to the pools for @name, all or nothing
  *
  * The ledger must be open and locked; call gr_recover() first. On a shortfall everything is put
  * back, @ret_report tells how far each rung came, and the message names the shortfall. A name whose
- * old lease owes nothing but promoted pages may be taken again: the new lease owes them on.
+ * old lease is over and still owes pages may be taken again: the new lease owes them on.
  * Return: 0; -EEXIST (class usage) if the name is taken; -ENOMEM (class host) if the host is short
  * or the floor would be crossed; -EINTR; -EIO (class stranded) if a roll-back failed.
  */
@@ -178,8 +225,11 @@ int gr_lease_set_owner(struct gr_ledger *ledger, struct gr_lease *lease, pid_t p
  * gr_give_back - return exactly what @name took
  * @ret_pages: pages that left the pools; may be NULL
  *
- * Pages that somebody else holds at that moment become surplus and go home when he lets go.
- * Return: 0; -ENOENT (class no); -EIO (class stranded) with the pool and the count.
+ * Pages that somebody else holds at that moment become surplus and go home when he lets go. Pages in
+ * use that nobody holds stay in the pool, and in the lease. Of others' pages (gr_external_declare())
+ * only the note goes.
+ * Return: 0; -ENOENT (class no); -EIO (class stranded) with the pool and the count; -EBUSY (class
+ * stranded) for pages that nobody holds.
  */
 int gr_give_back(struct gr_ledger *ledger, const char *name, uint64_t *ret_pages,
 		 struct gr_error *err);

@@ -19,7 +19,7 @@ static const char *const state_names[] = {
 	[GR_LEASE_RESERVING] = "reserving", [GR_LEASE_PENDING] = "pending",
 	[GR_LEASE_HELD] = "held",	    [GR_LEASE_OWNED] = "owned",
 	[GR_LEASE_RELEASING] = "releasing", [GR_LEASE_SETTLING] = "settling",
-	[GR_LEASE_OWED] = "owed",
+	[GR_LEASE_OWED] = "owed",	    [GR_LEASE_EXTERNAL] = "external",
 };
 _Static_assert(GR_ARRAY_SIZE(state_names) == GR_LEASE_STATE_COUNT, "a name for every state");
 
@@ -56,6 +56,7 @@ char *gr_lease_to_text(const struct gr_lease *lease)
 		gr_rec_u64(item, "asked_pages", grant->asked_pages);
 		gr_rec_u64(item, "pages", grant->pages);
 		gr_rec_u64(item, "promoted_pages", grant->promoted_pages);
+		gr_rec_u64(item, "demoted_pages", grant->demoted_pages);
 		gr_rec_u64(item, "goal_pages", grant->goal_pages);
 		gr_rec_u64(item, "goal_surplus_pages", grant->goal_surplus_pages);
 	}
@@ -136,6 +137,7 @@ static int read_grant(json_object *item, struct gr_lease *lease)
 	if (read_pages(item, "asked_pages", &grant->asked_pages) < 0 ||
 	    read_pages(item, "pages", &grant->pages) < 0 ||
 	    read_pages(item, "promoted_pages", &grant->promoted_pages) < 0 ||
+	    read_pages(item, "demoted_pages", &grant->demoted_pages) < 0 ||
 	    read_pages(item, "goal_pages", &grant->goal_pages) < 0 ||
 	    read_pages(item, "goal_surplus_pages", &grant->goal_surplus_pages) < 0)
 		return -EBADMSG;

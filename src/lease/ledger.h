@@ -35,6 +35,13 @@ uint64_t gr_lease_pages(const struct gr_lease *lease);
 /** gr_lease_cut_short - in a state that lasts only while somebody has the lock: left by a kill. */
 bool gr_lease_cut_short(const struct gr_lease *lease);
 
+/** gr_owner_lives - that very process? Only one that is known to be gone is gone: when /proc cannot
+ * be read, nobody died. */
+bool gr_owner_lives(const struct gr_root *root, pid_t pid, uint64_t start_time);
+
+/** gr_lease_of_this_boot - else its pools are gone. Also where the boot is unknown. */
+bool gr_lease_of_this_boot(const struct gr_ledger *ledger, const struct gr_lease *lease);
+
 /** gr_lease_aim - the goals of one size, from what the pools say now and what is owed of it. */
 void gr_lease_aim(struct gr_lease *lease, const struct gr_pools *pools);
 
@@ -48,12 +55,20 @@ int gr_lease_start_release(struct gr_ledger *ledger, struct gr_lease *lease, str
  * gr_lease_undo - bring every pool of a reserving or releasing lease to its goal
  * @ret_pages: pages of the lease that left the pools; may be NULL
  *
- * Return: 0 and the lease's file is gone; 1 if promoted pages are still owed, and the lease stays
- * as GR_LEASE_OWED; -errno (class stranded: the pool is not what was written), and the lease stays
+ * Return: 0 and the lease's file is gone; 1 if promoted pages are still owed, or own pages that
+ * nobody has and that do not come back (gr_lost_pages()), and the lease stays as GR_LEASE_OWED; -errno (class stranded: the pool is not what was written), and the lease stays
  * as GR_LEASE_OWED with what is left, or as it was if not even that could be found out.
  */
 int gr_lease_undo(struct gr_ledger *ledger, struct gr_lease *lease, uint64_t *ret_pages,
 		  struct gr_error *err);
+
+/**
+ * gr_lost_pages - pages of a node that are in use, and that no process, file or segment has
+ *
+ * Takes some time: it looks at every process, twice where it finds any. Return: 0 also where it
+ * cannot be told.
+ */
+uint64_t gr_lost_pages(const struct gr_root *root, uint64_t page_size_bytes, int node);
 
 /** gr_lease_finish_settle - after a kill: how far did gr_lease_settle() come? Saves the answer. */
 int gr_lease_finish_settle(struct gr_ledger *ledger, struct gr_lease *lease, struct gr_error *err);

@@ -13,6 +13,7 @@
 int gr_place_check(const struct gr_host *host, const struct gr_reserve_options *options,
 		   struct gr_error *err)
 {
+	bool may_be_short = gr_reserve_may_be_short(options);
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < options->grant_count; i++) {
@@ -26,7 +27,7 @@ int gr_place_check(const struct gr_host *host, const struct gr_reserve_options *
 			return gr_error_set(err, GR_CLASS_USAGE, ERANGE,
 					    "%" PRIu64 " pages are more than 64 bits of memory",
 					    grant->pages);
-		if (grant->node >= 0 && host->nodes_allowed.count &&
+		if (gr_grant_scope(grant) >= 0 && host->nodes_allowed.count &&
 		    !gr_list_has(&host->nodes_allowed, (unsigned int)grant->node)) {
 			r = gr_error_set(err, GR_CLASS_HOST, EPERM,
 					 "this process may not take memory of node %d (its cpuset)",
@@ -34,7 +35,7 @@ int gr_place_check(const struct gr_host *host, const struct gr_reserve_options *
 			gr_error_hint(err, "run guestram outside of that cpuset (systemd-run --scope)");
 			return r;
 		}
-		if (grant->node < 0)
+		if (gr_grant_scope(grant) < 0)
 			continue;
 		if (host->node_count &&
 		    !gr_host_pool(host, grant->page_size_bytes, grant->node)) {
@@ -46,18 +47,23 @@ int gr_place_check(const struct gr_host *host, const struct gr_reserve_options *
 		}
 		/* All that is wanted of this node so far, of whatever size. */
 		for (size_t j = 0; j < i; j++) {
-			if (options->grants[j].node == grant->node)
+			if (gr_grant_scope(&options->grants[j]) == grant->node)
 				bytes += options->grants[j].pages *
 					 options->grants[j].page_size_bytes;
 		}
-		r = gr_floor_check(host, &options->floor, grant->node, bytes, err);
+		r = may_be_short ? 0 : gr_floor_check(host, &options->floor, grant->node, bytes,
+							  err);
 		if (r < 0)
 			return r;
 	}
+	if (may_be_short)
+		return gr_floor_check(host, &options->floor, -1, 0, err);
 	for (size_t i = 0; i < options->grant_count; i++) {
-		int r = gr_place_check_room(host, &options->floor, &options->grants[i],
-					    options->grants[i].pages, err);
+		struct gr_grant want = options->grants[i];
+		int r;
 
+		want.node = gr_grant_scope(&want);
+		r = gr_place_check_room(host, &options->floor, &want, want.pages, err);
 		if (r < 0)
 			return r;
 	}

@@ -3,7 +3,8 @@
  * Reading and writing pools. Without surplus anywhere the per-node file is exact on every kernel
  * and is used. With surplus, nr_hugepages_mempolicy under MPOL_BIND to the node is used instead: it
  * takes the host's persistent count and touches only that node, and so avoids the per-node
- * arithmetic that older kernels get wrong. Every write is read back.
+ * arithmetic that kernels get wrong: those before 6.7 count surplus of other nodes, those since
+ * take all memory where a node has more surplus than pages. Every write is read back.
  *
  * Kernels before 6.15 also forget, while lowering, that surplus is not persistent, and leave as
  * many free pages in the pool as there is surplus anywhere, as surplus on the free list. Those are
@@ -21,6 +22,7 @@
 #include "lease/bound.h"
 
 #define NODES_MAX 1024
+#define READS_MAX 1000
 
 static int read_count(const struct gr_root *root, uint64_t page_size_bytes, int node,
 		      const char *file, uint64_t *ret, struct gr_error *err)
@@ -33,20 +35,42 @@ static int read_count(const struct gr_root *root, uint64_t page_size_bytes, int 
 	return gr_root_read_u64(root, path, ret, err);
 }
 
+/*
+ * Total and surplus are two files, and both fall while a VM that holds surplus pages ends: read
+ * until the surplus is the same before and after the total.
+ */
+static int read_total(const struct gr_root *root, uint64_t page_size_bytes, int node,
+		      uint64_t *ret_total, uint64_t *ret_surplus, struct gr_error *err)
+{
+	uint64_t surplus, again = 0;
+	int r = read_count(root, page_size_bytes, node, "surplus_hugepages", &again, err);
+
+	for (int i = 0; r >= 0 && i < READS_MAX; i++) {
+		surplus = again;
+		r = read_count(root, page_size_bytes, node, "nr_hugepages", ret_total, err);
+		if (r >= 0)
+			r = read_count(root, page_size_bytes, node, "surplus_hugepages", &again, err);
+		if (r >= 0 && again == surplus)
+			break;
+	}
+	*ret_surplus = again;
+	return r;
+}
+
 static int read_node(const struct gr_root *root, struct gr_pools *pools, int node,
 		     struct gr_error *err)
 {
 	struct gr_pool_node one = { .node = node };
-	int r = read_count(root, pools->page_size_bytes, node, "nr_hugepages", &one.total, err);
+	int r = read_total(root, pools->page_size_bytes, node, &one.total, &one.surplus, err);
 
 	if (r >= 0)
 		r = read_count(root, pools->page_size_bytes, node, "free_hugepages", &one.free, err);
-	if (r >= 0)
-		r = read_count(root, pools->page_size_bytes, node, "surplus_hugepages",
-			       &one.surplus, err);
 	if (r < 0)
 		return r;
-	/* A counter that underflowed counts nothing. */
+	/* The kernel keeps a node's counts in 32 bits, and can come to have surplus without pages:
+	 * it goes on counting with that, so what is written has to do the same. */
+	one.kernel_persistent = (int32_t)(uint32_t)(one.total - one.surplus);
+	pools->bent |= one.surplus != 0;
 	if (one.surplus > one.total)
 		one.surplus = 0;
 	one.free = gr_min_u64(one.free, one.total);
@@ -87,12 +111,10 @@ int gr_pools_read(const struct gr_root *root, uint64_t page_size_bytes, struct g
 		  struct gr_error *err)
 {
 	_cleanup_pools_ struct gr_pools pools = { .page_size_bytes = page_size_bytes };
-	int r = read_count(root, page_size_bytes, -1, "nr_hugepages", &pools.total, err);
+	int r = read_total(root, page_size_bytes, -1, &pools.total, &pools.surplus, err);
 
 	if (r >= 0)
 		r = read_count(root, page_size_bytes, -1, "free_hugepages", &pools.free, err);
-	if (r >= 0)
-		r = read_count(root, page_size_bytes, -1, "surplus_hugepages", &pools.surplus, err);
 	if (r >= 0)
 		r = read_count(root, page_size_bytes, -1, "resv_hugepages", &pools.reserved, err);
 	if (r >= 0)
@@ -146,12 +168,12 @@ static int write_node(const struct gr_root *root, const struct gr_pools *pools,
 	char path[128];
 	int r;
 
-	if (pools->surplus && one->node >= 0 && pools->count > 1 && gr_root_is_host(root)) {
+	if (pools->bent && one->node >= 0 && pools->count > 1 && gr_root_is_host(root)) {
 		uint64_t sum = persistent;
 
 		for (size_t i = 0; i < pools->count; i++) {
 			if (&pools->nodes[i] != one)
-				sum += pools->nodes[i].persistent;
+				sum += (uint64_t)pools->nodes[i].kernel_persistent;
 		}
 		r = gr_pool_path(pools->page_size_bytes, -1, "nr_hugepages_mempolicy", path,
 				 sizeof(path));
@@ -223,9 +245,9 @@ int gr_pool_lower(const struct gr_root *root, uint64_t page_size_bytes, int node
 	if (r < 0)
 		return r;
 	is = gr_pools_node(&after, node);
-	/* The kernel lowers by all or by nothing; what is above the target and below the count
-	 * before was added by somebody else since. */
-	if (!is || is->persistent <= target || is->persistent < was->persistent)
+	/* The kernel lowers by all or by nothing; what is above the target, below or above the count
+	 * before, was added by somebody else since. */
+	if (!is || is->persistent <= target || is->persistent != was->persistent)
 		return 0;
 	r = gr_error_set(err, GR_CLASS_STRANDED, EIO,
 			 "pool of %s pages on node %d: wrote %" PRIu64 ", reads %" PRIu64,

@@ -7,7 +7,8 @@
  * Surplus pages are in-use pages above the persistent count (another tool's hand-over, or
  * overcommit). They bend the kernel's arithmetic: growing promotes them to persistent first; before
  * Linux 6.15 lowering does not drop free pages while they stand; and before Linux 6.7 a per-node
- * write counts the surplus of other nodes as well.
+ * write counts the surplus of other nodes as well. Where a kernel has dropped free pages that were
+ * surplus, a node has more surplus than pages, and a per-node write can take all memory (6.12).
  */
 #ifndef GR_LEASE_POOL_H
 #define GR_LEASE_POOL_H
@@ -21,7 +22,8 @@
 struct gr_pool_node {
 	int node; /* -1: a kernel without nodes, the global files */
 	uint64_t total, free, surplus;
-	uint64_t persistent; /* total - surplus */
+	uint64_t persistent; /* total - surplus; 0 where that is negative */
+	int64_t kernel_persistent; /* the same as the kernel computes with it */
 };
 
 struct gr_pools {
@@ -29,6 +31,7 @@ struct gr_pools {
 	uint64_t total, free, reserved, surplus, persistent; /* of the whole host */
 	struct gr_pool_node *nodes;
 	size_t count;
+	bool bent; /* there is surplus on some node, or what the kernel takes for it */
 };
 
 /** gr_pools_read - the counts of one size on every node that has such a pool. Return: 0 or -errno. */

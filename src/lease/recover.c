@@ -10,11 +10,10 @@
 
 #include "base/size.h"
 #include "base/util.h"
-#include "lease/ledger.h"
+#include "lease/blocks.h"
 #include "verify/verify.h"
 
-/* Only a process that is known to be gone is gone: when /proc cannot be read, nobody died. */
-static bool alive(const struct gr_root *root, pid_t pid, uint64_t start_time)
+bool gr_owner_lives(const struct gr_root *root, pid_t pid, uint64_t start_time)
 {
 	uint64_t now;
 	int r;
@@ -25,16 +24,21 @@ static bool alive(const struct gr_root *root, pid_t pid, uint64_t start_time)
 	return r < 0 ? r != -ESRCH && r != -ENOENT : now == start_time;
 }
 
+bool gr_lease_of_this_boot(const struct gr_ledger *ledger, const struct gr_lease *lease)
+{
+	return !ledger->boot_id[0] || !strcmp(lease->boot_id, ledger->boot_id);
+}
+
 bool gr_lease_in_use(const struct gr_ledger *ledger, const struct gr_lease *lease)
 {
 	return lease->state == GR_LEASE_OWNED &&
-	       alive(ledger->root, lease->owner_pid, lease->owner_start_time);
+	       gr_owner_lives(ledger->root, lease->owner_pid, lease->owner_start_time);
 }
 
 /* Why the lease has to go, or NULL. */
 static const char *reason_to_undo(const struct gr_ledger *ledger, const struct gr_lease *lease)
 {
-	bool keeper = alive(ledger->root, lease->keeper_pid, lease->keeper_start_time);
+	bool keeper = gr_owner_lives(ledger->root, lease->keeper_pid, lease->keeper_start_time);
 
 	switch (lease->state) {
 	case GR_LEASE_RESERVING:
@@ -49,7 +53,7 @@ static const char *reason_to_undo(const struct gr_ledger *ledger, const struct g
 										   NULL;
 	case GR_LEASE_OWNED:
 		/* A keeper that lives sees the end of his VM himself. */
-		return !keeper && !alive(ledger->root, lease->owner_pid, lease->owner_start_time) ?
+		return !keeper && !gr_owner_lives(ledger->root, lease->owner_pid, lease->owner_start_time) ?
 			       "its owner is gone" : NULL;
 	default:
 		return NULL;
@@ -74,7 +78,7 @@ static int recover_lease(struct gr_ledger *ledger, struct gr_lease *lease,
 	char *text = NULL, count[GR_TEXT_MAX];
 	int r;
 
-	if (ledger->boot_id[0] && strcmp(lease->boot_id, ledger->boot_id)) {
+	if (!gr_lease_of_this_boot(ledger, lease)) {
 		/* The pools of that boot are gone, and so is what was owed to them. */
 		r = gr_ledger_remove(ledger, lease->name, err);
 		if (r < 0)
@@ -98,8 +102,8 @@ static int recover_lease(struct gr_ledger *ledger, struct gr_lease *lease,
 	recovery->pages += pages;
 	if (r == 1 && !pages)
 		return 0; /* still owes promoted pages, as before */
-	if (gr_asprintf(&text, "gave back %s pages of lease %s: %s", gr_count_text(pages, count),
-			lease->name, why) < 0)
+	if (gr_asprintf(&text, "gave back %s page%s of lease %s: %s", gr_count_text(pages, count),
+			gr_plural(pages), lease->name, why) < 0)
 		return gr_error_nomem(err);
 	return add_action(recovery, text) < 0 ? gr_error_nomem(err) : 0;
 }
@@ -178,16 +182,34 @@ static int tell_aside(const struct gr_leases *leases, struct gr_recovery *recove
 	return 0;
 }
 
+static int recover_blocks(struct gr_ledger *ledger, struct gr_recovery *recovery,
+			  struct gr_error *err)
+{
+	uint64_t blocks;
+	char *text = NULL, count[GR_TEXT_MAX];
+	int r = gr_blocks_recover(ledger, !gr_ledger_has_gigantic(ledger), &blocks, err);
+
+	if (!blocks)
+		return r;
+	if (gr_asprintf(&text, "brought %s memory blocks back online",
+			gr_count_text(blocks, count)) < 0 || add_action(recovery, text) < 0)
+		return gr_error_nomem(err);
+	return r;
+}
+
 int gr_recover(struct gr_ledger *ledger, struct gr_recovery *ret, struct gr_error *err)
 {
 	struct gr_recovery recovery = { 0 };
 	struct gr_leases leases = { 0 };
-	int r = gr_ledger_list(ledger, &leases, err);
+	int blocks, r = gr_ledger_list(ledger, &leases, err);
 
 	if (r >= 0 && tell_aside(&leases, &recovery) < 0)
 		r = gr_error_nomem(err);
 	if (r >= 0)
 		r = recover_all(ledger, &leases, NULL, false, &recovery, err);
+	blocks = recover_blocks(ledger, &recovery, r < 0 ? NULL : err);
+	if (r >= 0)
+		r = blocks;
 	gr_leases_done(&leases);
 	*ret = recovery;
 	return r;

@@ -9,20 +9,25 @@
 
 #include "base/size.h"
 #include "base/util.h"
-#include "lease/ladder.h"
 #include "lease/place.h"
+#include "lease/wish.h"
 #include "verify/verify.h"
+
+#define TRIMS_MAX 8
 
 void gr_reserve_report_done(struct gr_reserve_report *report)
 {
 	for (size_t i = 0; i < report->note_count; i++)
 		free(report->notes[i]);
+	for (size_t i = 0; i < report->count; i++)
+		free(report->rungs[i].note);
 	free(report->notes);
 	free(report->rungs);
 	*report = (struct gr_reserve_report){ 0 };
 }
 
-/* @ret_old: NULL, or a lease of that name that owes only promoted pages, to be taken over. */
+/* @ret_old: NULL, or a lease of that name that is over and still owes, to be taken over: a VM starts
+ * again although pages of its last run are stuck. */
 static int check_free_name(struct gr_ledger *ledger, const char *name, struct gr_lease **ret_old,
 			   struct gr_error *err)
 {
@@ -36,13 +41,13 @@ static int check_free_name(struct gr_ledger *ledger, const char *name, struct gr
 		return 0;
 	if (r < 0)
 		return r;
-	if (lease->state == GR_LEASE_OWED && !gr_lease_pages(lease)) {
+	if (lease->state == GR_LEASE_OWED) {
 		*ret_old = lease;
 		return 0;
 	}
 	r = gr_error_set(err, GR_CLASS_USAGE, EEXIST, "there is a lease '%s' already (%s)", name,
 			 gr_lease_state_name(lease->state));
-	if (lease->state == GR_LEASE_HELD)
+	if (lease->state == GR_LEASE_HELD || lease->state == GR_LEASE_EXTERNAL)
 		gr_error_hint(err, "`guestram release %s` gives it back; --name takes another name",
 			      name);
 	else
@@ -51,77 +56,49 @@ static int check_free_name(struct gr_ledger *ledger, const char *name, struct gr
 	return r;
 }
 
-/*
- * Pages of one wish: from its node, or from the candidates in turn. Memory is moved on one node only
- * when a plain write has been tried on all.
- */
-static int climb_for(struct gr_climb *climb, const struct gr_host *host,
-		     const struct gr_grant *want, uint64_t *ret_short, struct gr_error *err)
+/* Of what was got, as much goes back as the floor lacks: allowed where less is enough. */
+static int trim(struct gr_ledger *ledger, struct gr_lease *lease, uint64_t *lack,
+		uint64_t *ret_pages, struct gr_error *err)
 {
-	_cleanup_pools_ struct gr_pools pools = { 0 };
-	_cleanup_free_ struct gr_place *candidates = NULL;
-	uint64_t left = want->pages;
-	size_t count = 0;
-	int r = gr_pools_read(climb->ledger->root, want->page_size_bytes, &pools, err);
+	for (size_t i = lease->grant_count; i > 0 && *lack; i--) {
+		struct gr_lease_grant *grant = &lease->grants[i - 1];
+		uint64_t pages = gr_min_u64(grant->pages,
+					    gr_div_up(*lack, grant->page_size_bytes) + 1);
+		int r;
 
-	if (r < 0)
-		return r;
-	if (gr_place_candidates(host, &pools, &candidates, &count) < 0)
-		return gr_error_nomem(err);
-	for (size_t i = 0; i < 2 * count && left; i++) {
-		int node = candidates[i % count].node;
-		bool cheap = i < count && count > 1 && want->node < 0;
-		struct gr_lease_grant *grant;
-
-		if ((want->node >= 0 && node >= 0 && node != want->node) ||
-		    (i >= count && (count == 1 || want->node >= 0)))
+		if (!pages)
 			continue;
-		grant = gr_lease_grant_at(climb->lease, node, want->page_size_bytes);
-		if (!grant)
-			return gr_error_nomem(err);
-		r = gr_ladder_climb(climb, grant, left, cheap, &left, err);
+		/* The state is still "reserving": a kill undoes all of it, whatever is left. */
+		r = gr_pool_lower(ledger->root, grant->page_size_bytes, grant->node, pages, err);
 		if (r < 0)
 			return r;
+		grant->pages -= pages;
+		grant->asked_pages = grant->pages;
+		*ret_pages += pages;
+		*lack = gr_sub_floor(*lack, pages * grant->page_size_bytes);
 	}
-	*ret_short = left;
 	return 0;
 }
 
-/* The largest page size below @page_size_bytes that this host has; 0: none. */
-static uint64_t smaller_size(const struct gr_host *host, uint64_t page_size_bytes)
+static int trim_to_floor(struct gr_ledger *ledger, struct gr_lease *lease,
+			 const struct gr_floor *floor, struct gr_reserve_report *report,
+			 struct gr_error *err)
 {
-	uint64_t best = 0;
+	for (int i = 0; i < TRIMS_MAX; i++) {
+		_cleanup_host_ struct gr_host *host = NULL;
+		int r = gr_host_read(ledger->root, GR_READ_POOLS, &host, err);
+		uint64_t lack;
 
-	for (size_t i = 0; i < host->page_size_count; i++) {
-		if (host->page_sizes[i] < page_size_bytes)
-			best = gr_max_u64(best, host->page_sizes[i]);
+		if (r < 0)
+			return r;
+		lack = gr_floor_lack(host, floor);
+		if (!lack)
+			return 0;
+		r = trim(ledger, lease, &lack, &report->short_pages, err);
+		if (r < 0)
+			return r;
 	}
-	return best;
-}
-
-static int shortfall(const struct gr_host *host, const struct gr_grant *want, uint64_t left,
-		     const char *then, struct gr_error *err)
-{
-	uint64_t smaller = smaller_size(host, want->page_size_bytes);
-	char size[GR_TEXT_MAX], asked[GR_TEXT_MAX], got[GR_TEXT_MAX], lacking[GR_TEXT_MAX],
-		bytes[GR_TEXT_MAX], where[32] = "";
-	int r;
-
-	if (want->node >= 0)
-		snprintf(where, sizeof(where), " on node %d", want->node);
-	r = gr_error_set(err, GR_CLASS_HOST, ENOMEM,
-			 "%s of %s pages of %s%s could be had, short %s pages = %s%s",
-			 gr_count_text(want->pages - left, got), gr_count_text(want->pages, asked),
-			 gr_size_text(want->page_size_bytes, size), where,
-			 gr_count_text(left, lacking),
-			 gr_size_text(left * want->page_size_bytes, bytes), then);
-	if (smaller)
-		gr_error_hint(err, "the host's memory is fragmented: try --page-size %s, "
-				   "--backing thp, or reserve at boot", gr_size_arg(smaller, size));
-	else
-		gr_error_hint(err, "the host's memory is fragmented: try a smaller VM, "
-				   "--backing thp, or reserve at boot");
-	return r;
+	return 0;
 }
 
 /* After the growth the kernel must still have its floor: MemAvailable is read again. */
@@ -158,29 +135,10 @@ static void forget_empty(struct gr_lease *lease)
 	for (size_t i = 0; i < lease->grant_count; i++) {
 		struct gr_lease_grant *grant = &lease->grants[i];
 
-		if (grant->pages || grant->promoted_pages)
+		if (grant->pages || grant->promoted_pages || grant->demoted_pages)
 			lease->grants[kept++] = *grant;
 	}
 	lease->grant_count = kept;
-}
-
-static int climb_all(struct gr_climb *climb, const struct gr_host *host, struct gr_error *err)
-{
-	const struct gr_reserve_options *options = climb->options;
-
-	for (size_t i = 0; i < options->grant_count; i++) {
-		uint64_t left = 0;
-		int r = climb_for(climb, host, &options->grants[i], &left, err);
-
-		if (r < 0)
-			return r;
-		if (left) {
-			climb->report->short_pages = left;
-			return shortfall(host, &options->grants[i], left, "; all put back",
-					 err);
-		}
-	}
-	return check_after(climb->ledger, &options->floor, err);
 }
 
 int gr_reserve(struct gr_ledger *ledger, const char *name, const struct gr_reserve_options *options,
@@ -212,7 +170,11 @@ int gr_reserve(struct gr_ledger *ledger, const char *name, const struct gr_reser
 	}
 	for (size_t i = 0; i < options->grant_count; i++)
 		climb.total_pages += options->grants[i].pages;
-	r = climb_all(&climb, host, err);
+	r = gr_wishes_climb(&climb, host, err);
+	if (r >= 0 && options->partial)
+		r = trim_to_floor(ledger, lease, &options->floor, ret_report, err);
+	if (r >= 0)
+		r = check_after(ledger, &options->floor, err);
 	if (r >= 0) {
 		forget_empty(lease);
 		lease->state = options->pending ? GR_LEASE_PENDING : GR_LEASE_HELD;
@@ -224,12 +186,17 @@ int gr_reserve(struct gr_ledger *ledger, const char *name, const struct gr_reser
 		*ret = gr_steal_ptr(lease);
 		return 0;
 	}
-	if (!gr_lease_cut_short(lease))
-		return r; /* nothing was written yet */
+	if (!gr_lease_cut_short(lease)) {
+		if (r == -EINTR)
+			gr_error_hint(err, "nothing was taken");
+		return r;
+	}
 	if (gr_lease_undo(ledger, lease, NULL, &undo_err) < 0) {
 		if (err)
 			*err = undo_err;
 		r = -undo_err.errnum;
+	} else if (r == -EINTR) {
+		gr_error_hint(err, "everything was put back");
 	}
 	return r;
 }
@@ -257,8 +224,12 @@ int gr_reserve_more(struct gr_ledger *ledger, struct gr_lease *lease, int node,
 	if (r < 0)
 		return r;
 	r = gr_lease_aim_all(ledger, lease, err);
+	gr_climb_start(&climb);
 	if (r >= 0)
-		r = gr_ladder_climb(&climb, grant, pages, false, &left, err);
+		r = gr_ladder_take(&climb, grant, pages, &left, err);
+	gr_climb_budget(&climb, left * page_size_bytes);
+	if (r >= 0 && left)
+		r = gr_ladder_climb(&climb, grant, left, &left, err);
 	if (r >= 0) {
 		lease->state = state;
 		r = gr_ledger_save(ledger, lease, err);
@@ -269,7 +240,7 @@ int gr_reserve_more(struct gr_ledger *ledger, struct gr_lease *lease, int node,
 		struct gr_grant want = { .node = node, .page_size_bytes = page_size_bytes,
 					 .pages = pages };
 
-		r = shortfall(host, &want, left, "", err);
+		r = gr_wish_short(&climb, host, &want, left, "", err);
 	}
 	gr_reserve_report_done(&report);
 	return r;

@@ -15,6 +15,7 @@
 
 #include "base/util.h"
 #include "lease/ledger.h"
+#include "lease/demote.h"
 #include "lease/pool.h"
 
 #define WAIT_TRIES 20
@@ -85,12 +86,18 @@ static int drop_own(struct gr_ledger *ledger, struct gr_lease *lease, struct gr_
 		    uint64_t *pages_sum, struct gr_error *err)
 {
 	_cleanup_pools_ struct gr_pools pools = { 0 };
-	uint64_t own;
+	const struct gr_pool_node *one;
+	uint64_t own, lost = 0;
 	int r = wait_for_free(ledger->root, grant, &pools, err);
 
 	if (r < 0)
 		return r;
 	own = own_pages(grant, excess_pages(&pools, grant));
+	one = gr_pools_node(&pools, grant->node);
+	if (own && own > one->free)
+		lost = gr_min_u64(gr_lost_pages(ledger->root, grant->page_size_bytes, grant->node),
+				  own - one->free);
+	own -= lost;
 	if (own)
 		r = lower(ledger, lease, grant, &pools, own, err);
 	else /* A kill may have come between the lowering and the flush. */
@@ -99,9 +106,9 @@ static int drop_own(struct gr_ledger *ledger, struct gr_lease *lease, struct gr_
 	if (r < 0)
 		return r;
 	*pages_sum += own;
-	/* From here on only the promoted part is owed; a kill before this is saved finds no own
-	 * pages above the goal, which is the same. */
-	grant->pages = grant->asked_pages = 0;
+	/* From here on only the promoted part is owed, and what is lost; a kill before this is saved
+	 * finds no other own pages above the goal, which is the same. */
+	grant->pages = grant->asked_pages = lost;
 	return 0;
 }
 
@@ -185,7 +192,7 @@ static int rest(struct gr_ledger *ledger, struct gr_lease *lease, struct gr_erro
 		excess = excess_pages(&pools, grant);
 		grant->pages = grant->asked_pages = own_pages(grant, excess);
 		grant->promoted_pages = gr_min_u64(grant->promoted_pages, excess - grant->pages);
-		if (grant->pages || grant->promoted_pages)
+		if (grant->pages || grant->promoted_pages || grant->demoted_pages)
 			lease->grants[kept++] = *grant;
 	}
 	lease->grant_count = kept;
@@ -207,6 +214,9 @@ static int undo(struct gr_ledger *ledger, struct gr_lease *lease, uint64_t *page
 		r = drop_own(ledger, lease, &lease->grants[i], pages, err);
 	for (size_t i = 0; i < lease->grant_count && r >= 0; i++)
 		r = pay_promoted(ledger, lease, &lease->grants[i], err);
+	/* Last: the larger pages come out of what was given back just now. */
+	for (size_t i = 0; i < lease->grant_count && r >= 0; i++)
+		r = gr_undo_demotion(ledger, &lease->grants[i], err);
 	return r;
 }
 

@@ -73,8 +73,9 @@ static void check_small(const struct gr_weighing *w, size_t i, struct gr_problem
 			gr_size_text(need->memory_bytes, have),
 			gr_size_text(need->page_size_bytes, page));
 	if (size)
-		gr_problems_hint(problems, "use %s: %s pages", gr_size_arg(size, arg),
-				 gr_count_text(gr_div_up(need->memory_bytes, size), count));
+		gr_problems_hint(problems, "use %s: %s page%s", gr_size_arg(size, arg),
+				 gr_count_text(gr_div_up(need->memory_bytes, size), count),
+				 gr_plural(gr_div_up(need->memory_bytes, size)));
 	else
 		gr_problems_hint(problems, "no huge page is that small: use 4k or thp");
 }

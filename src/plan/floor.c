@@ -68,6 +68,11 @@ uint64_t gr_floor_room(const struct gr_host *host, const struct gr_floor *floor,
 	return gr_floor_room_in(host, floor, gr_is_gigantic(host, page_size_bytes), node);
 }
 
+uint64_t gr_floor_lack(const struct gr_host *host, const struct gr_floor *floor)
+{
+	return gr_sub_floor(gr_floor_bytes(host, floor), kernel_usable_bytes(host));
+}
+
 /* How much of it fits, in whole default huge pages, for the hint. */
 static void hint_fits(const struct gr_host *host, uint64_t fits, struct gr_error *err)
 {

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "plan/predict.h"
 #include "plan/scope.h"
 
 /* Blocks of @order on the lists of @zone, without those below the watermark. */
@@ -103,27 +104,77 @@ static uint64_t at_most(const struct gr_host *host, uint64_t page_size, int node
 					 : gr_min_u64(pages, gigantic_bound(host, page_size, node));
 }
 
-void gr_obtainable(const struct gr_host *host, uint64_t page_size_bytes, int node,
-		   const struct gr_floor *floor, struct gr_obtainable *ret)
+/* Of page cache MemAvailable leaves out up to the low watermarks, but counts them once it is free. */
+static uint64_t hidden_cache_bytes(const struct gr_host *host, int node)
+{
+	uint64_t file = 0, low = 0;
+
+	for (size_t i = 0; i < host->node_count; i++) {
+		if (gr_scope_has(host, node, host->nodes[i].id))
+			file = gr_add_sat(file, host->nodes[i].file_bytes);
+	}
+	for (size_t i = 0; i < host->zone_count; i++) {
+		if (gr_scope_has(host, node, host->zones[i].node))
+			low = gr_add_sat(low, host->zones[i].low_pages);
+	}
+	return gr_min_u64(file / 2, gr_mul_sat(low, gr_base_page(host)));
+}
+
+/* Above the floor, as things are; what is dropped or swapped out makes more available. */
+static uint64_t room_pages(const struct gr_host *host, uint64_t page_size, int node,
+			   const struct gr_floor *floor, const struct gr_prediction *predicted)
+{
+	uint64_t room = gr_floor_room(host, floor, page_size, node);
+
+	if (predicted->known && room)
+		room = gr_add_sat(room, hidden_cache_bytes(host, node));
+	room = gr_add_sat(room, gr_mul_sat(predicted->swappable, gr_base_page(host)));
+	return room / page_size;
+}
+
+void gr_obtainable_within(const struct gr_host *host, uint64_t page_size_bytes, int node,
+			  const struct gr_floor *floor, const struct gr_losses *losses,
+			  struct gr_obtainable *ret)
 {
 	unsigned int order = gr_page_order(host, page_size_bytes);
 	bool gigantic = gr_is_gigantic(host, page_size_bytes);
 	bool listed = gr_max_order(host) != GR_ORDER_NONE;
 	struct gr_obtainable got = { 0 };
+	struct gr_prediction predicted;
 
 	if (order == GR_ORDER_NONE) {
 		*ret = got;
 		return;
 	}
-	got.at_most = at_most(host, page_size_bytes, node, floor, gigantic);
-	got.by_ladder = gr_floor_room(host, floor, page_size_bytes, node) / page_size_bytes;
+	gr_predict(host, page_size_bytes, node, losses, &predicted);
+	got.surveyed = predicted.known;
+	got.at_most = gr_min_u64(at_most(host, page_size_bytes, node, floor, gigantic),
+				 predicted.at_most);
+	got.by_ladder = room_pages(host, page_size_bytes, node, floor, &predicted);
 	got.by_ladder = gr_min_u64(got.by_ladder, got.at_most);
 	if (listed) {
-		got.now = listed_now(host, node, order, gigantic);
-		if (gr_scope_whole(host, node))
+		got.now = gigantic && predicted.known ? predicted.ready :
+			  listed_now(host, node, order, gigantic);
+		if (gr_scope_whole(host, node) && !(gigantic && predicted.known))
 			got.now = gr_add_sat(got.now, host->unplaced_free_bytes / page_size_bytes);
 	}
 	got.now = gr_min_u64(got.now, got.by_ladder);
-	got.now_known = listed && !gigantic;
+	if (gigantic && predicted.spoiled) {
+		got.by_ladder = gr_min_u64(got.by_ladder,
+					   gr_sub_floor(gigantic_bound(host, page_size_bytes, node),
+							predicted.spoiled));
+		got.now = gr_min_u64(got.now, got.by_ladder);
+	}
+	/* The lists are newer than the survey: what they show can be had. */
+	if (predicted.known)
+		got.by_ladder = gr_min_u64(got.by_ladder,
+					   gr_max_u64(predicted.by_ladder, got.now));
+	got.now_known = listed && (!gigantic || (predicted.known && host->survey->step == 1));
 	*ret = got;
+}
+
+void gr_obtainable(const struct gr_host *host, uint64_t page_size_bytes, int node,
+		   const struct gr_floor *floor, struct gr_obtainable *ret)
+{
+	gr_obtainable_within(host, page_size_bytes, node, floor, NULL, ret);
 }

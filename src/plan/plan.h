@@ -32,12 +32,20 @@ struct gr_grant {
 	int node;
 	uint64_t page_size_bytes;
 	uint64_t pages;
+	bool preferred; /* the node is a wish: what it lacks may come from others */
 };
+
+/** gr_grant_scope - the node that must have the pages, -1 if any may. */
+static inline int gr_grant_scope(const struct gr_grant *grant)
+{
+	return grant->preferred ? -1 : grant->node;
+}
 
 /* Pages of a size on a node (-1: whole host). In pages; see obtain.c for what each promises. */
 struct gr_obtainable {
 	uint64_t now;        /* from the buddy lists as they are: a plain write */
 	bool now_known;      /* false: a guess from above (gigantic pages), or no buddy lists */
+	bool surveyed;       /* by_ladder comes from the pages themselves (host->survey) */
 	uint64_t by_ladder;  /* with compaction and reclaim within the budgets */
 	uint64_t at_most;    /* never exceeded, whatever is done */
 };
@@ -49,13 +57,32 @@ struct gr_floor {
 
 uint64_t gr_floor_bytes(const struct gr_host *host, const struct gr_floor *floor);
 
-/** gr_obtainable - new pages that could join the pool of that size (floor respected). */
+/* What pool growth may cost others. In bytes; UINT64_MAX: as much as it takes. */
+struct gr_losses {
+	uint64_t cache_bytes; /* page cache and slab */
+	uint64_t swap_bytes;
+};
+
+/**
+ * gr_obtainable_within - new pages that could join the pool of that size (floor respected)
+ * @losses: for by_ladder; NULL: as much as it takes
+ *
+ * With host->survey from the pages themselves, else an estimate from what is available.
+ */
+void gr_obtainable_within(const struct gr_host *host, uint64_t page_size_bytes, int node,
+			  const struct gr_floor *floor, const struct gr_losses *losses,
+			  struct gr_obtainable *ret);
+
+/** gr_obtainable - the same without a limit to the losses. */
 void gr_obtainable(const struct gr_host *host, uint64_t page_size_bytes, int node,
 		   const struct gr_floor *floor, struct gr_obtainable *ret);
 
 /** gr_floor_room - bytes that pages of that size could take on @node (-1: any) above the floor. */
 uint64_t gr_floor_room(const struct gr_host *host, const struct gr_floor *floor,
 		       uint64_t page_size_bytes, int node);
+
+/** gr_floor_lack - bytes by which the host is below its floor already; 0: it is not. */
+uint64_t gr_floor_lack(const struct gr_host *host, const struct gr_floor *floor);
 
 /**
  * gr_floor_check - would the host survive taking @bytes for huge pages on @node (-1: any)?

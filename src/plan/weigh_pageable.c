@@ -76,13 +76,14 @@ static void say_thp(const struct gr_weighing *w, struct gr_candidate *c, uint64_
 		gr_texts_add(&c->reasons,
 			     "how much of it will be huge is unknown (no buddy lists)");
 	else if (blocks <= got.now)
-		gr_texts_add(&c->reasons, "%s blocks of %s are needed, %s are free in one piece",
-			     need, size, have);
+		gr_texts_add(&c->reasons, "%s block%s of %s %s needed, %s %s free in one piece",
+			     need, gr_plural(blocks), size, gr_are(blocks), have, gr_are(got.now));
 	else
 		gr_texts_add(&c->reasons,
-			     "%s of %s blocks of %s are free in one piece: the rest starts with %s "
+			     "%s of %s block%s of %s %s free in one piece: the rest starts with %s "
 			     "pages, until khugepaged finds the time",
-			     have, need, size, gr_size_text(gr_base_page(w->host), base));
+			     have, need, gr_plural(blocks), size, gr_are(got.now),
+			     gr_size_text(gr_base_page(w->host), base));
 	if (is_word(defrag, "always"))
 		gr_texts_add(&c->reasons,
 			     "defrag is always: on a fragmented host every fault waits "
@@ -152,7 +153,8 @@ void gr_weigh_pageable(const struct gr_weighing *w, struct gr_candidate *c)
 		say_thp(w, c, bytes);
 	else
 		gr_texts_add(&c->reasons,
-			     "%s pages to map and to look up: works always, and is the "
+			     "%s page%s to map and to look up: works always, and is the "
 			     "slowest",
-			     gr_count_text(gr_div_up(bytes, c->page_size_bytes), pages));
+			     gr_count_text(gr_div_up(bytes, c->page_size_bytes), pages),
+			     gr_plural(gr_div_up(bytes, c->page_size_bytes)));
 }

@@ -9,7 +9,7 @@
 #include "plan/weigh.h"
 
 #define LADDER_SCORE (-10) /* the host has to compact first */
-#define GUESS_SCORE (-75)  /* nobody can tell before it is tried: never chosen unless asked for */
+#define GUESS_SCORE (-75)  /* nobody can tell, or it looks bad: never chosen unless asked for */
 
 struct texts { /* buffers for the numbers of one message */
 	char a[GR_TEXT_MAX], b[GR_TEXT_MAX], c[GR_TEXT_MAX], d[GR_TEXT_MAX], e[GR_TEXT_MAX];
@@ -83,17 +83,27 @@ static void check_pool(const struct gr_weighing *w, struct gr_candidate *c, uint
 		return;
 	}
 	if (pages <= have) {
-		gr_texts_add(&c->reasons, "%s has %s free pages of %s, %s are needed", where,
-			     gr_count_text(have, t.a), page, gr_count_text(pages, t.b));
+		gr_texts_add(&c->reasons, "%s has %s free page%s of %s, %s %s needed", where,
+			     gr_count_text(have, t.a), gr_plural(have), page,
+			     gr_count_text(pages, t.b), gr_are(pages));
 		return;
 	}
 	gr_problems_add(&c->failures, GR_P_POOL,
-			"%s has %s free pages of %s, %s are needed: short by %s (%s)%s", where,
-			gr_count_text(have, t.a), page, gr_count_text(pages, t.b),
+			"%s has %s free page%s of %s, %s %s needed: short by %s (%s)%s", where,
+			gr_count_text(have, t.a), gr_plural(have), page,
+			gr_count_text(pages, t.b), gr_are(pages),
 			gr_count_text(pages - have, t.c),
 			gr_size_text(gr_mul_sat(pages - have, size), t.d),
 			everywhere >= pages ? "; other nodes have enough, but cannot be used" :
 			pool->claimed ? "; the rest is held by leases (`guestram list`)" : "");
+	if (node >= 0 && everywhere >= pages) {
+		gr_problems_hint(&c->failures,
+				 "`guestram reserve -m %s -p %s -n %d` adds what is missing there; "
+				 "with the preferred policy other nodes help out",
+				 gr_size_arg(gr_mul_sat(pages - have, size), t.e),
+				 gr_size_arg(size, arg), node);
+		return;
+	}
 	gr_problems_hint(&c->failures,
 			 "`--backing dynamic` adds them when the VM starts, `guestram "
 			 "reserve -m SIZE -p %s` adds them now",
@@ -106,9 +116,11 @@ static void weigh_static(const struct gr_weighing *w, struct gr_candidate *c)
 		const struct gr_grant *grant = &c->grants[i];
 		uint64_t pages = gr_pages_of_size(c, i);
 
-		if (grant->node >= 0)
-			check_pool(w, c, grant->page_size_bytes, grant->node, grant->pages);
-		if (pages && (grant->node < 0 || pages > grant->pages))
+		int node = gr_grant_scope(grant);
+
+		if (node >= 0)
+			check_pool(w, c, grant->page_size_bytes, node, grant->pages);
+		if (pages && (node < 0 || pages > grant->pages))
 			check_pool(w, c, grant->page_size_bytes, -1, pages);
 	}
 }
@@ -126,7 +138,7 @@ static void sum_bytes(const struct gr_weighing *w, const struct gr_candidate *c,
 	for (size_t i = 0; i < c->grant_count; i++) {
 		uint64_t bytes = gr_grant_bytes(&c->grants[i]);
 
-		if (node >= 0 && c->grants[i].node != node)
+		if (node >= 0 && gr_grant_scope(&c->grants[i]) != node)
 			continue;
 		all = gr_add_sat(all, bytes);
 		if (gr_is_gigantic(w->host, c->grants[i].page_size_bytes))
@@ -158,12 +170,13 @@ static bool check_floors(const struct gr_weighing *w, struct gr_candidate *c)
 	bool fits = check_floor(w, c, -1);
 
 	for (size_t i = 0; i < c->grant_count && fits; i++) {
-		bool seen = c->grants[i].node < 0;
+		int node = gr_grant_scope(&c->grants[i]);
+		bool seen = node < 0;
 
 		for (size_t k = 0; k < i; k++)
-			seen |= c->grants[k].node == c->grants[i].node;
+			seen |= gr_grant_scope(&c->grants[k]) == node;
 		if (!seen)
-			fits = check_floor(w, c, c->grants[i].node);
+			fits = check_floor(w, c, node);
 	}
 	return fits;
 }
@@ -172,34 +185,39 @@ static void say_obtainable(const struct gr_weighing *w, struct gr_candidate *c,
 			   const struct gr_grant *grant, const struct gr_obtainable *got)
 {
 	bool listed = gr_max_order(w->host) != GR_ORDER_NONE;
-	char page[GR_TEXT_MAX], where[32] = "";
+	char page[GR_TEXT_MAX], where[32] = "", needed[4 * GR_TEXT_MAX];
 	struct texts t;
 
 	gr_size_text(grant->page_size_bytes, page);
-	if (grant->node >= 0)
+	if (gr_grant_scope(grant) >= 0)
 		snprintf(where, sizeof(where), " on host node %d", grant->node);
 	gr_count_text(grant->pages, t.a);
 	gr_count_text(got->now, t.b);
+	snprintf(needed, sizeof(needed), "%s page%s of %s %s needed%s", t.a,
+		 gr_plural(grant->pages), page, gr_are(grant->pages), where);
 	if (got->now_known && grant->pages <= got->now) {
-		gr_texts_add(&c->reasons, "%s pages of %s are needed%s, %s can be had at once", t.a,
-			     page, where, t.b);
+		gr_texts_add(&c->reasons, "%s, %s can be had at once", needed, t.b);
+	} else if (got->surveyed && grant->pages > got->by_ladder) {
+		gr_texts_add(&c->reasons,
+			     "%s, but about %s can be had, compaction and reclaim included: what "
+			     "stays in place is in the way",
+			     needed, gr_count_text(got->by_ladder, t.c));
 	} else if (got->now_known) {
 		gr_texts_add(
 			&c->reasons,
-			"needs compaction%s: %s of %s pages of %s can be had at once, about %s "
+			"needs compaction%s: %s of %s page%s of %s can be had at once, about %s "
 			"after compaction and reclaim",
-			where, t.b, t.a, page, gr_count_text(got->by_ladder, t.c));
+			where, t.b, t.a, gr_plural(grant->pages), page,
+			gr_count_text(got->by_ladder, t.c));
 	} else if (listed) {
 		gr_texts_add(&c->reasons,
-			     "%s pages of %s are needed%s, but no list shows free ranges of that "
-			     "size: %s at best, and a host that has run for long may have none",
-			     t.a, page, where, t.b);
+			     "%s, but no list shows free ranges of that size: %s at best, and a "
+			     "host that has run for long may have none",
+			     needed, t.b);
 	} else {
-		gr_texts_add(
-			&c->reasons,
-			"%s pages of %s are needed%s; without buddy lists nobody knows how many "
-			"can be had at once",
-			t.a, page, where);
+		gr_texts_add(&c->reasons,
+			     "%s; without buddy lists nobody knows how many can be had at once",
+			     needed);
 	}
 }
 
@@ -211,9 +229,9 @@ static void say_unobtainable(struct gr_candidate *c, const struct gr_grant *gran
 	struct texts t;
 
 	gr_problems_add(&c->failures, GR_P_OBTAIN,
-			"%s pages of %s are needed, at most %s can be had here: short by %s (%s)",
-			gr_count_text(grant->pages, t.a),
-			gr_size_text(grant->page_size_bytes, page),
+			"%s page%s of %s %s needed, at most %s can be had here: short by %s (%s)",
+			gr_count_text(grant->pages, t.a), gr_plural(grant->pages),
+			gr_size_text(grant->page_size_bytes, page), gr_are(grant->pages),
 			gr_count_text(got->at_most, t.b), gr_count_text(lack, t.c),
 			gr_size_text(gr_mul_sat(lack, grant->page_size_bytes), t.d));
 	gr_problems_hint(&c->failures,
@@ -232,8 +250,8 @@ static void weigh_dynamic(const struct gr_weighing *w, struct gr_candidate *c)
 		const struct gr_grant *grant = &c->grants[i];
 		bool gigantic = gr_is_gigantic(w->host, grant->page_size_bytes);
 
-		gr_obtainable(w->host, grant->page_size_bytes, grant->node, w->floor, &got);
-		if (gigantic)
+		gr_obtainable(w->host, grant->page_size_bytes, gr_grant_scope(grant), w->floor, &got);
+		if (gigantic || (got.surveyed && grant->pages > got.by_ladder))
 			c->score += GUESS_SCORE;
 		else if (!got.now_known || grant->pages > got.now)
 			c->score += LADDER_SCORE;
@@ -245,7 +263,7 @@ static void weigh_dynamic(const struct gr_weighing *w, struct gr_candidate *c)
 	for (size_t i = 0; i < c->grant_count; i++) {
 		const struct gr_grant *grant = &c->grants[i];
 
-		gr_obtainable(w->host, grant->page_size_bytes, grant->node, w->floor, &got);
+		gr_obtainable(w->host, grant->page_size_bytes, gr_grant_scope(grant), w->floor, &got);
 		if (grant->pages <= got.at_most)
 			say_obtainable(w, c, grant, &got);
 		else

@@ -107,6 +107,7 @@ int gr_hold_reserve(struct gr_hold *hold, struct gr_run_report *report, struct g
 		.grants = options->plan->grants,
 		.grant_count = options->plan->grant_count,
 		.floor = options->floor,
+		.budget = &options->budget,
 		.pending = true,
 		.interrupted = options->interrupted,
 		.progress = reserve_progress,

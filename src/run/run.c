@@ -241,7 +241,6 @@ static int run_vmm(struct gr_hold *hold, struct gr_run_report *report, uint64_t 
 	if ((options->interrupted && *options->interrupted) || gr_signals_pending()) {
 		gr_child_abort(&child);
 		r = gr_error_set(err, GR_CLASS_HOST, EINTR, "interrupted before the VM started");
-		gr_error_hint(err, "everything was put back");
 	}
 	if (r >= 0)
 		r = let_go(&running, &child, program, err);
@@ -276,6 +275,8 @@ int gr_run(const struct gr_run_options *options, struct gr_run_report *ret, stru
 	back = gr_hold_give_back(&hold, ret, &back_err);
 	if (back < 0 && err)
 		*err = back_err;
+	else if (r == -EINTR && err && !err->hint[0])
+		gr_error_hint(err, "everything was put back");
 	gr_hold_close(&hold);
 	return back < 0 ? back : r;
 }

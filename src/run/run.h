@@ -30,6 +30,7 @@ struct gr_run_options {
 	const struct gr_plan *plan;
 	const char *name;             /* of the lease: checked by the caller */
 	struct gr_floor floor;
+	struct gr_budget budget;
 	enum gr_populate populate;
 	unsigned int threads;         /* 0: as many as help */
 	const struct gr_qemu *qemu;   /* parsed command line; NULL: see argv */

@@ -219,11 +219,11 @@ static int surplus(struct context *c)
 		if (pool->node >= 0 || !pool->surplus || !used)
 			continue;
 		r = add(c, GR_FINDING_SURPLUS,
-			"%s of the host's %s pages of %s are surplus: they go back to the kernel "
-			"when "
-			"they are freed, nothing has leaked",
+			"%s of the host's %s page%s of %s %s surplus: such pages go back to the "
+			"kernel when they are freed, nothing has leaked",
 			gr_count_text(pool->surplus, pages), gr_count_text(pool->total, total),
-			gr_size_text(pool->page_size_bytes, size));
+			gr_plural(pool->total), gr_size_text(pool->page_size_bytes, size),
+			gr_are(pool->surplus));
 	}
 	return r;
 }

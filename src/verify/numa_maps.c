@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * A line of numa_maps is "start policy words...": the words that matter are N<node>=<pages> and
- * kernelpagesize_kB=<size>, which comes last. File names cannot look like one: the kernel escapes
- * the blanks and the equals signs in them.
+ * A line of numa_maps is "start policy words...": the words that matter are N<node>=<pages>, huge,
+ * anon=<pages> and kernelpagesize_kB=<size>, which comes last. File names cannot look like one: the
+ * kernel escapes the blanks and the equals signs in them.
  */
 #include "verify/numa_maps.h"
 
@@ -28,41 +28,72 @@ static int parse_count(const char *word, struct gr_numa_share *share)
 	return 1;
 }
 
-static int parse_line(char *line, struct gr_numa_maps *maps)
+/* The words about the VMA as a whole. Return: 0, -EBADMSG. */
+static int parse_word(const char *word, struct gr_numa_vma *vma)
 {
-	static const char size_key[] = "kernelpagesize_kB=";
-	const char *p = line;
-	size_t first = maps->count;
-	uint64_t start, page_bytes = 0;
-	char *save = NULL, *word;
+	static const char size_key[] = "kernelpagesize_kB=", anon_key[] = "anon=";
+	const char *p;
 
-	if (gr_scan_hex(&p, &start) < 0 || (*p && *p != ' '))
-		return -EBADMSG;
-	strtok_r(line, " ", &save); /* the address; then words, in place */
-	while ((word = strtok_r(NULL, " ", &save))) {
-		struct gr_numa_share share = { .start = start };
-		int r = parse_count(word, &share);
-
-		if (r == 0 && !strncmp(word, size_key, sizeof(size_key) - 1)) {
-			p = word + sizeof(size_key) - 1;
-			if (gr_scan_dec(&p, &page_bytes) < 0 || *p || !page_bytes ||
-			    __builtin_mul_overflow(page_bytes, GR_KIB, &page_bytes))
-				return -EBADMSG;
-		}
-		if (r > 0)
-			r = gr_grow(&maps->shares, maps->count, sizeof(*maps->shares));
-		else if (r == 0)
-			continue;
-		if (r < 0)
-			return r;
-		maps->shares[maps->count++] = share;
-	}
-	for (size_t i = first; i < maps->count; i++) {
-		if (!page_bytes || __builtin_mul_overflow(maps->shares[i].bytes, page_bytes,
-							  &maps->shares[i].bytes))
+	if (!strcmp(word, "huge")) {
+		vma->huge = true;
+	} else if (!strncmp(word, anon_key, sizeof(anon_key) - 1)) {
+		p = word + sizeof(anon_key) - 1;
+		if (gr_scan_dec(&p, &vma->anon_bytes) < 0 || *p)
+			return -EBADMSG;
+	} else if (!strncmp(word, size_key, sizeof(size_key) - 1)) {
+		p = word + sizeof(size_key) - 1;
+		if (gr_scan_dec(&p, &vma->page_bytes) < 0 || *p || !vma->page_bytes ||
+		    __builtin_mul_overflow(vma->page_bytes, GR_KIB, &vma->page_bytes))
 			return -EBADMSG;
 	}
 	return 0;
+}
+
+/* Counts were read before the size of the pages was known. */
+static int to_bytes(struct gr_numa_maps *maps, size_t first, struct gr_numa_vma *vma)
+{
+	for (size_t i = first; i < maps->count; i++) {
+		if (!vma->page_bytes ||
+		    __builtin_mul_overflow(maps->shares[i].bytes, vma->page_bytes,
+					   &maps->shares[i].bytes))
+			return -EBADMSG;
+	}
+	if (__builtin_mul_overflow(vma->anon_bytes, vma->page_bytes, &vma->anon_bytes))
+		return -EBADMSG;
+	if (maps->count == first)
+		return 0;
+	if (gr_grow(&maps->vmas, maps->vma_count, sizeof(*maps->vmas)) < 0)
+		return -ENOMEM;
+	maps->vmas[maps->vma_count++] = *vma;
+	return 0;
+}
+
+static int parse_line(char *line, struct gr_numa_maps *maps)
+{
+	const char *p = line;
+	size_t first = maps->count;
+	struct gr_numa_vma vma = { 0 };
+	char *save = NULL, *word;
+	int r;
+
+	if (gr_scan_hex(&p, &vma.start) < 0 || (*p && *p != ' '))
+		return -EBADMSG;
+	strtok_r(line, " ", &save); /* the address; then words, in place */
+	while ((word = strtok_r(NULL, " ", &save))) {
+		struct gr_numa_share share = { .start = vma.start };
+
+		r = parse_count(word, &share);
+		if (r == 0)
+			r = parse_word(word, &vma);
+		else if (r > 0)
+			r = gr_grow(&maps->shares, maps->count, sizeof(*maps->shares)) < 0 ?
+				    -ENOMEM : 1;
+		if (r < 0)
+			return r;
+		if (r > 0)
+			maps->shares[maps->count++] = share;
+	}
+	return to_bytes(maps, first, &vma);
 }
 
 int gr_numa_maps_parse(char *text, struct gr_numa_maps *ret, struct gr_error *err)
@@ -88,5 +119,6 @@ int gr_numa_maps_parse(char *text, struct gr_numa_maps *ret, struct gr_error *er
 void gr_numa_maps_done(struct gr_numa_maps *maps)
 {
 	free(maps->shares);
+	free(maps->vmas);
 	*maps = (struct gr_numa_maps){ 0 };
 }

@@ -8,6 +8,7 @@
 #ifndef GR_VERIFY_NUMA_MAPS_H
 #define GR_VERIFY_NUMA_MAPS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,9 +20,17 @@ struct gr_numa_share {
 	uint64_t bytes;
 };
 
+struct gr_numa_vma { /* one that has pages */
+	uint64_t start, page_bytes;
+	uint64_t anon_bytes; /* of its pages: the process's own, in no file */
+	bool huge;           /* a mapping of huge pages */
+};
+
 struct gr_numa_maps {
 	struct gr_numa_share *shares; /* in the order of the file; VMAs without pages have none */
 	size_t count;
+	struct gr_numa_vma *vmas;
+	size_t vma_count;
 };
 
 /**

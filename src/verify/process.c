@@ -38,6 +38,8 @@ int gr_stat_parse(const char *text, struct gr_stat *ret)
 			p++;
 		if (gr_scan_dec(&p, &value) < 0)
 			return -EBADMSG;
+		if (field == 9)
+			stat.flags = value;
 		if (field == 20)
 			stat.threads = value;
 	}
@@ -71,10 +73,13 @@ static int read_stat(const struct gr_root *root, pid_t pid, struct gr_stat *ret,
 		return r;
 	if (gr_stat_parse(text, &stat) < 0)
 		return gr_error_set(err, GR_CLASS_SYSTEM, EBADMSG, "/%s is not understood", path);
-	if (stat.state == 'Z' || stat.state == 'X')
-		return gr_process_gone(pid, err);
 	*ret = stat;
 	return 0;
+}
+
+static bool is_zombie(const struct gr_stat *stat)
+{
+	return stat->state == 'Z' || stat->state == 'X';
 }
 
 int gr_process_start_time(const struct gr_root *root, pid_t pid, uint64_t *ret,
@@ -85,22 +90,19 @@ int gr_process_start_time(const struct gr_root *root, pid_t pid, uint64_t *ret,
 
 	if (r < 0)
 		return r;
+	/* While a thread lives on (stuck in a driver, say), so does the memory of the process. */
+	if (is_zombie(&stat) && stat.threads < 2)
+		return gr_process_gone(pid, err);
 	*ret = stat.start_time;
 	return 0;
 }
 
-int gr_process_status_bytes(const struct gr_root *root, pid_t pid, const char *key, uint64_t *ret)
+int gr_status_bytes(char *text, const char *key, uint64_t *ret)
 {
-	_cleanup_free_ char *text = NULL;
-	char path[64], *cursor, *line;
 	size_t key_len = strlen(key);
-	int r;
+	char *line;
 
-	snprintf(path, sizeof(path), "proc/%d/status", (int)pid);
-	r = gr_root_read(root, path, &text, NULL, NULL);
-	if (r < 0)
-		return r;
-	for (cursor = text; (line = gr_next_line(&cursor));) {
+	while ((line = gr_next_line(&text))) {
 		const char *p = line + key_len + 1;
 		uint64_t kib;
 
@@ -114,6 +116,17 @@ int gr_process_status_bytes(const struct gr_root *root, pid_t pid, const char *k
 		return 0;
 	}
 	return -ENOENT;
+}
+
+int gr_process_status_bytes(const struct gr_root *root, pid_t pid, const char *key, uint64_t *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[64];
+	int r;
+
+	snprintf(path, sizeof(path), "proc/%d/status", (int)pid);
+	r = gr_root_read(root, path, &text, NULL, NULL);
+	return r < 0 ? r : gr_status_bytes(text, key, ret);
 }
 
 /* What the process holds; unknown where its fds may not be listed. */
@@ -151,6 +164,8 @@ int gr_process_read(const struct gr_root *root, pid_t pid, struct gr_process *re
 	r = read_stat(root, pid, &process.stat, err);
 	if (r < 0)
 		return r;
+	if (is_zombie(&process.stat))
+		return gr_process_gone(pid, err);
 	snprintf(path, sizeof(path), "proc/%d/cmdline", (int)pid);
 	r = gr_root_read(root, path, &cmdline, &len, err);
 	if (r == -ENOENT || r == -ESRCH)

@@ -13,9 +13,12 @@
 struct gr_stat {
 	char comm[64]; /* 15 characters of the kernel's, more for kernel threads */
 	char state;    /* R, S, D, Z ... */
+	uint64_t flags; /* PF_*: GR_STAT_EXITING */
 	uint64_t threads;
 	uint64_t start_time; /* clock ticks since boot: with the pid, an identity */
 };
+
+#define GR_STAT_EXITING 0x4 /* PF_EXITING: its memory is going away */
 
 /** gr_stat_parse - a line of /proc/PID/stat; comm may hold anything. Return: 0 or -EBADMSG. */
 int gr_stat_parse(const char *text, struct gr_stat *ret);
@@ -51,6 +54,10 @@ int gr_argv_split(const char *text, size_t len, char ***ret, size_t *ret_count);
 /** gr_argv_vm_name - what the command line calls the VM, in malloc'ed memory. Return: 0, -ENOENT
  * if it has no name, -ENOMEM. */
 int gr_argv_vm_name(char *const *argv, char **ret);
+
+/** gr_status_bytes - a "Key: N kB" line of a status file's text, which is cut into lines. Return: 0,
+ * -ENOENT, -EBADMSG. */
+int gr_status_bytes(char *text, const char *key, uint64_t *ret);
 
 /** gr_process_status_bytes - a "Key: N kB" line of /proc/PID/status. Return: 0 or -errno. */
 int gr_process_status_bytes(const struct gr_root *root, pid_t pid, const char *key, uint64_t *ret);

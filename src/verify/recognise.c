@@ -61,6 +61,13 @@ static bool has_name(const struct gr_vma *vma, const char *const *names, size_t 
 	return false;
 }
 
+bool gr_is_ram_name(const char *path)
+{
+	const struct gr_vma vma = { .path = (char *)path };
+
+	return has_name(&vma, ram_names, GR_ARRAY_SIZE(ram_names));
+}
+
 static bool is_memory(const struct gr_vma *vma)
 {
 	return vma->readable && vma->writable && !vma->executable && !vma->device &&

@@ -13,6 +13,9 @@
 /** gr_vmm_name - "qemu", "firecracker" ... by the names of a program; NULL: no VMM that we know. */
 const char *gr_vmm_name(const char *exe, const char *argv0, const char *comm);
 
+/** gr_is_ram_name - a name that only guest RAM has, as /proc/PID/maps or fd shows it? */
+bool gr_is_ram_name(const char *path);
+
 /* VMAs [first, first + count) of the smaps: one piece of RAM. */
 struct gr_span {
 	size_t first, count;

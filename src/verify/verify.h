@@ -114,7 +114,7 @@ static inline void gr_inspection_freep(struct gr_inspection **i)
 #define _cleanup_inspection_ __attribute__((cleanup(gr_inspection_freep)))
 
 /** gr_process_start_time - field 22 of /proc/PID/stat. Return: 0, -ESRCH or -errno. A zombie is
- * -ESRCH: its memory is gone. */
+ * -ESRCH, since its memory is gone, unless other threads of it live on. */
 int gr_process_start_time(const struct gr_root *root, pid_t pid, uint64_t *ret,
 			  struct gr_error *err);
 

@@ -16,6 +16,10 @@ bench() {
 	python3 "$TESTS/bench_math_test.py"
 }
 
+@test "the arithmetic of the lab" {
+	python3 "$TESTS/lab_table_test.py"
+}
+
 @test "help and bad usage" {
 	run -0 bench --help
 	[[ "$output" == *start-2m* ]]

@@ -20,10 +20,11 @@ must_run() {
 	skip "$1"
 }
 
-# helper NAME [AS]: compiles tests/helpers/NAME.c into the file's temporary directory
+# helper NAME [AS [OPTION]]: compiles tests/helpers/NAME.c into the file's temporary directory
 helper() {
 	mkdir -p "$BATS_FILE_TMPDIR/bin"
-	cc -D_GNU_SOURCE -O2 -pthread -o "$BATS_FILE_TMPDIR/bin/${2:-$1}" "$TESTS/helpers/$1.c"
+	cc -D_GNU_SOURCE -O2 -pthread ${3:+"$3"} -o "$BATS_FILE_TMPDIR/bin/${2:-$1}" \
+		"$TESTS/helpers/$1.c"
 }
 
 pools() {

@@ -124,7 +124,7 @@ names() {
 }
 
 @test "no help text is wider than 80 columns" {
-	for verb in "" host plan reserve release list recover run inspect; do
+	for verb in "" host plan reserve release list recover run inspect doctor; do
 		# shellcheck disable=SC2086
 		run "$GUESTRAM" $verb --help
 		[ "$status" -eq 0 ]

@@ -18,6 +18,9 @@ setup_file() {
 	[ -x "$INSTALLED/bin/guestram" ]
 	[ -f "$INSTALLED/share/man/man1/guestram.1" ]
 	[ -f "$INSTALLED/share/man/man3/libguestram.3" ]
+	[ -f "$INSTALLED/share/man/man5/guestram.conf.5" ]
+	[ -f "$INSTALLED/share/man/man7/guestram-doctor.7" ]
+	[ -f "$INSTALLED/share/doc/guestram/guestram.conf" ]
 	[ -f "$INSTALLED/share/bash-completion/completions/guestram" ]
 	grep -q "^ExecStart=$PREFIX_DIR/bin/guestram recover$" "$INSTALLED/lib/systemd/system/guestram-recover.service"
 }

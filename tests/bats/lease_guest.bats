@@ -36,3 +36,12 @@ two_nodes() { # kernel
 @test "two nodes on Linux 6.12" {
 	two_nodes 6.12
 }
+
+@test "a node without memory among three" {
+	command -v qemu-system-x86_64 >/dev/null || must_run "no qemu-system-x86_64"
+	run "$tests/guest/run" --kernel 6.1 --nodes 3 --empty 1 --mem 2G --timeout 120 \
+		--add "$GUESTRAM:/bin/guestram" "$tests/guest/scripts/empty-node.sh"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *"ok: a node without memory"* ]]
+}

@@ -37,6 +37,13 @@ static void try_buddyinfo(char *text)
 	gr_buddyinfo_parse(text, &zones, &count);
 }
 
+static void try_pagetypeinfo(char *text)
+{
+	struct gr_zone zones[] = { { .name = "Normal" }, { .name = "DMA32" }, { .name = "Movable" } };
+
+	gr_pagetypeinfo_parse(text, zones, GR_ARRAY_SIZE(zones));
+}
+
 static void try_smaps(char *text)
 {
 	gr_smaps_page_bytes(text);
@@ -87,6 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static void (*const parsers[])(char *text) = {
 		try_meminfo, try_zoneinfo, try_buddyinfo, try_smaps,
 		try_setting, try_mounts,   try_cgroup,	  try_words,
+		try_pagetypeinfo,
 	};
 	_cleanup_free_ char *text = NULL;
 
@@ -94,6 +102,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memcpy(text, data + 1, size - 1);
 	text[size - 1] = '\0';
-	parsers[*data % GR_ARRAY_SIZE(parsers)](text);
+	parsers[(uint8_t)(*data - '0') % GR_ARRAY_SIZE(parsers)](text);
 	return 0;
 }

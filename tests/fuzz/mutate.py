@@ -18,14 +18,47 @@ program = os.environ.get("GUESTRAM", os.path.join(top, "build", "guestram"))
 fixtures = os.path.join(top, "tests", "fixtures")
 seed = int(os.environ.get("GUESTRAM_SEED", "20261125"))
 
-VERBS = ["host", "plan", "reserve", "release", "list", "recover", "run", "inspect"]
+VERBS = ["host", "plan", "reserve", "release", "list", "recover", "run", "inspect",
+         "doctor"]
 OPTIONS = ["--json", "--help", "-m", "--memory", "--page-size", "-p", "--node", "-n", "--backing",
            "-b", "--goal", "--name", "--passthrough", "--shared", "--populate", "--threads",
-           "--keep-free", "--print", "--user", "--", "--nonsense", "-x", "-"]
+           "--keep-free", "--timeout", "--max-cache-lost", "--allow", "--print",
+           "--user", "--external", "--owner-pid", "--ledger", "--", "--nonsense", "-x", "-"]
 VALUES = ["0", "1", "-1", "8G", "1.5G", "12GB", "99999999999999999999", "0x10", "2M", "1G", "3M",
-          "auto", "4k", "thp", "static", "dynamic", "before", "lazy", "0-3", "0,", "65536", "../x",
-          "a/b", ".", "", "\xff\xfe", "%s%n", "A" * 5000, "qemu-system-x86_64", "-object",
+          "30s", "1.5h", "all", "none", "drop-caches,demote", "auto", "4k", "thp", "static",
+          "dynamic", "before", "lazy", "0-3", "0,", "65536", "../x", "a/b", ".", "",
+          "\xff\xfe", "%s%n", "A" * 5000, "qemu-system-x86_64", "-object",
           "memory-backend-ram,id=a,size=1G", "-m", "size=1G,maxmem=2G", "1", "4194305"]
+
+SETTINGS = """[host]
+keep_free = 1G
+[reserve]
+timeout = 30s
+max_cache_lost = all
+allow = demote
+"""
+
+
+# What a host with a lease and a process that has huge pages adds to a capture.
+LEDGER = {
+    "run/guestram/leases/vm1.json": "@tests/fuzz/corpus/ledger/held",
+    "proc/1723/stat": "1723 (vhost) S 1 1 1 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 99 0 0\n",
+    "proc/1723/status": "Name:\tvhost\nHugetlbPages:\t 4194304 kB\n",
+    "proc/1723/numa_maps": "7f0000000000 default file=/a huge anon=1 dirty=9 N0=9 "
+                           "kernelpagesize_kB=2048\n",
+    "proc/sysvipc/shm": "key shmid perms size cpid lpid nattch\n 0 5 600 4194304 1 1 0 0 0 0\n",
+    "etc/sysctl.d/90-vm.conf": "vm.nr_hugepages = 64\n",
+}
+
+
+def add_ledger(root):
+    for path, text in LEDGER.items():
+        os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
+        if text.startswith("@"):
+            shutil.copy(os.path.join(top, text[1:]), os.path.join(root, path))
+        else:
+            with open(os.path.join(root, path), "w") as f:
+                f.write(text)
 
 
 def run(root, words):
@@ -98,6 +131,10 @@ def worker(kind, count, number):
     for name in names:
         root = os.path.join(work, name)
         shutil.copytree(os.path.join(fixtures, name), root, symlinks=True)
+        os.makedirs(os.path.join(root, "etc", "guestram"), exist_ok=True)
+        with open(os.path.join(root, "etc", "guestram", "guestram.conf"), "w") as f:
+            f.write(SETTINGS)
+        add_ledger(root)
         roots.append((root, files_of(root)))
     bad = []
     try:
@@ -114,7 +151,8 @@ def worker(kind, count, number):
                 with open(path, "wb") as f:
                     f.write(new)
                 words = rng.choice([["host", "--json"], ["host"], ["plan", "-m", "8G", "--json"],
-                                    ["plan", "-m", "1G", "-b", "static"], ["list", "--json"]])
+                                    ["plan", "-m", "1G", "-b", "static"], ["list", "--json"],
+                                    ["doctor", "--ledger", "--json"], ["doctor", "--ledger"]])
                 wrong = run(root, words)
                 what = (os.path.relpath(path, work), new[:200])
                 with open(path, "wb") as f:

@@ -273,7 +273,7 @@ static inline void must_plan(const struct plan_input *in, const struct gr_plan *
 
 		MUST(grant->pages > 0 && gr_host_has_page_size(&in->host, grant->page_size_bytes));
 		granted += (unsigned __int128)grant->pages * grant->page_size_bytes;
-		gr_obtainable(&in->host, grant->page_size_bytes, grant->node, &in->floor, &got);
+		gr_obtainable(&in->host, grant->page_size_bytes, gr_grant_scope(grant), &in->floor, &got);
 		MUST(plan->backing == GR_BACKING_STATIC || grant->pages <= got.by_ladder);
 	}
 	MUST(granted == room);

@@ -32,21 +32,30 @@ uint64_t kernel_used(const struct model_kernel *k, int node)
 	return k->total[node] - k->free[node];
 }
 
-static bool allowed(int only, int node)
+/* for_each_node_mask_to_alloc(), ..._to_free(): the round goes over the allowed nodes alone, and
+ * the cursor stays among them. @only: the one that is allowed, or -1 for all. */
+static int next_node(const struct model_kernel *k, int only, int *cursor)
 {
-	return only < 0 || only == node;
+	int node = only < 0 ? *cursor : only;
+
+	*cursor = only < 0 ? (node + 1) % k->nodes : only;
+	return node;
+}
+
+static int round_length(const struct model_kernel *k, int only)
+{
+	return only < 0 ? k->nodes : 1;
 }
 
 /* adjust_pool_surplus(h, nodes_allowed, delta) */
 static bool adjust_surplus(struct model_kernel *k, int only, int delta)
 {
-	uint64_t *next = delta < 0 ? &k->next_alloc : &k->next_free;
+	int *cursor = delta < 0 ? &k->next_alloc : &k->next_free;
 
-	for (int i = 0; i < k->nodes; i++) {
-		int node = (int)((*next)++ % (uint64_t)k->nodes);
+	for (int i = 0; i < round_length(k, only); i++) {
+		int node = next_node(k, only, cursor);
 
-		if (!allowed(only, node) ||
-		    (delta < 0 ? !k->surplus[node] : k->surplus[node] >= k->total[node]))
+		if (delta < 0 ? !k->surplus[node] : k->surplus[node] >= k->total[node])
 			continue;
 		k->surplus[node] += (uint64_t)delta;
 		return true;
@@ -57,10 +66,10 @@ static bool adjust_surplus(struct model_kernel *k, int only, int delta)
 /* remove_pool_hugetlb_folio(h, nodes_allowed, acct_surplus) */
 static bool drop_free(struct model_kernel *k, int only, bool acct_surplus)
 {
-	for (int i = 0; i < k->nodes; i++) {
-		int node = (int)(k->next_free++ % (uint64_t)k->nodes);
+	for (int i = 0; i < round_length(k, only); i++) {
+		int node = next_node(k, only, &k->next_free);
 
-		if (!allowed(only, node) || !k->free[node] || (acct_surplus && !k->surplus[node]))
+		if (!k->free[node] || (acct_surplus && !k->surplus[node]))
 			continue;
 		k->free[node]--;
 		k->total[node]--;
@@ -73,10 +82,10 @@ static bool drop_free(struct model_kernel *k, int only, bool acct_surplus)
 
 static bool allocate(struct model_kernel *k, int only, const uint64_t *limit)
 {
-	for (int i = 0; i < k->nodes; i++) {
-		int node = (int)(k->next_alloc++ % (uint64_t)k->nodes);
+	for (int i = 0; i < round_length(k, only); i++) {
+		int node = next_node(k, only, &k->next_alloc);
 
-		if (!allowed(only, node) || k->total[node] >= limit[node])
+		if (k->total[node] >= limit[node])
 			continue;
 		k->total[node]++;
 		k->free[node]++;
@@ -97,6 +106,21 @@ static uint64_t min_count(const struct model_kernel *k, uint64_t count)
 	return max(count, k->reserved + persistent - persistent_free);
 }
 
+/* What a per-node count means for the host. The counts of nodes are 32-bit numbers. */
+static uint64_t host_count(const struct model_kernel *k, int node, uint64_t count)
+{
+	uint64_t others = k->old_node_arithmetic ?
+				  kernel_sum(k, k->total) - k->total[node] :
+				  kernel_persistent(k, -1) - (uint32_t)kernel_persistent(k, node);
+
+	return count + others < count ? UINT64_MAX : count + others;
+}
+
+bool kernel_wraps(const struct model_kernel *k, int node, uint64_t count)
+{
+	return host_count(k, node, count) > INT64_MAX;
+}
+
 void kernel_write(struct model_kernel *k, int node, int only, uint64_t count)
 {
 	uint64_t limit[MODEL_NODES], floor;
@@ -105,9 +129,7 @@ void kernel_write(struct model_kernel *k, int node, int only, uint64_t count)
 		limit[i] = k->limit[i];
 	if (node >= 0) {
 		only = node;
-		count += k->old_node_arithmetic ?
-				 kernel_sum(k, k->total) - k->total[node] :
-				 kernel_persistent(k, -1) - kernel_persistent(k, node);
+		count = host_count(k, node, count);
 	}
 	if (k->script_at < k->script_count && count > kernel_persistent(k, -1))
 		limit[only < 0 ? 0 : only] = k->script[k->script_at++];
@@ -124,20 +146,25 @@ void kernel_write(struct model_kernel *k, int node, int only, uint64_t count)
 		;
 }
 
+/* alloc_surplus_hugetlb_folio() */
+static bool add_surplus(struct model_kernel *k, int node)
+{
+	if (kernel_sum(k, k->surplus) >= k->overcommit || k->total[node] >= k->limit[node])
+		return false;
+	k->total[node]++;
+	k->surplus[node]++;
+	return true;
+}
+
 uint64_t kernel_take(struct model_kernel *k, int node, uint64_t pages)
 {
 	uint64_t got;
 
 	for (got = 0; got < pages; got++) {
-		if (k->free[node] && kernel_sum(k, k->free) > k->reserved) {
+		if (k->free[node] && kernel_sum(k, k->free) > k->reserved)
 			k->free[node]--;
-		} else if (kernel_sum(k, k->surplus) < k->overcommit &&
-			   k->total[node] < k->limit[node]) {
-			k->total[node]++;
-			k->surplus[node]++;
-		} else {
+		else if (!add_surplus(k, node))
 			break;
-		}
 	}
 	return got;
 }
@@ -155,10 +182,22 @@ void kernel_free(struct model_kernel *k, int node, uint64_t pages)
 	}
 }
 
-bool kernel_reserve(struct model_kernel *k, uint64_t pages)
+/* hugetlb_acct_memory(), gather_surplus_pages(): what is missing is allocated, as free surplus. */
+bool kernel_reserve(struct model_kernel *k, int node, uint64_t pages)
 {
-	if (k->reserved + pages > kernel_sum(k, k->free))
-		return false;
+	uint64_t gathered = 0, free = kernel_sum(k, k->free);
+
+	if (k->gathers_first_node)
+		node = 0;
+	while (k->reserved + pages > free + gathered) {
+		if (!add_surplus(k, node)) {
+			k->total[node] -= gathered;
+			k->surplus[node] -= gathered;
+			return false;
+		}
+		gathered++;
+	}
+	k->free[node] += gathered;
 	k->reserved += pages;
 	return true;
 }
@@ -176,16 +215,16 @@ void kernel_unreserve(struct model_kernel *k, uint64_t pages)
 	}
 }
 
-int kernel_take_reserved(struct model_kernel *k)
+bool kernel_take_reserved(struct model_kernel *k, int node)
 {
-	for (int i = 0; i < k->nodes && k->reserved; i++) {
-		if (!k->free[i])
-			continue;
-		k->free[i]--;
-		k->reserved--;
-		return i;
-	}
-	return -1;
+	if (!k->reserved)
+		return false;
+	if (k->free[node])
+		k->free[node]--;
+	else if (!add_surplus(k, node))
+		return false;
+	k->reserved--;
+	return true;
 }
 
 uint64_t kernel_surplus(struct model_kernel *k, int node, uint64_t pages)

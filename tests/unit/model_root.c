@@ -19,6 +19,7 @@
 #include "lease/bound.h"
 
 #define SIZE_DIR "hugepages-2048kB"
+#define NODES_MAX 1024
 
 struct gr_root {
 	struct model *model;
@@ -48,6 +49,9 @@ struct model *model_start(struct gr_root **ret)
 	model->kernel.nodes = 1;
 	model->kernel.limit[0] = model->kernel.limit[1] = 100000;
 	model->kernel.limit[2] = model->kernel.limit[3] = 100000;
+	for (int i = 0; i < MODEL_NODES; i++)
+		model->id[i] = i;
+	model->empty_id = -1;
 	model->available_bytes = UINT64_C(900) << 30;
 	strcpy(model->boot_id, MODEL_BOOT_ID);
 	*ret = root;
@@ -119,21 +123,31 @@ static int fault(struct model *model, const char *path, bool writing)
 	return -f->errnum;
 }
 
+/* The place in the model of a node as it is called; -1: there is none. */
+static int node_of(const struct model *model, int id)
+{
+	for (int i = 0; i < model->kernel.nodes && !model->flat; i++) {
+		if (model->id[i] == id)
+			return i;
+	}
+	return -1;
+}
+
 /* The file's name if it belongs to a pool that there is, with its node; else NULL. */
 static const char *pool_file(const struct model *model, const char *path, int *ret_node)
 {
-	int node, at = 0;
+	int id, at = 0;
 
 	if (!strncmp(path, "sys/kernel/mm/hugepages/" SIZE_DIR "/", 41)) {
 		*ret_node = -1;
 		return path + 41;
 	}
-	if (sscanf(path, "sys/devices/system/node/node%d/hugepages/" SIZE_DIR "/%n", &node, &at) !=
+	if (sscanf(path, "sys/devices/system/node/node%d/hugepages/" SIZE_DIR "/%n", &id, &at) !=
 		    1 ||
-	    !at || model->flat || node >= model->kernel.nodes)
+	    !at)
 		return NULL;
-	*ret_node = node;
-	return path + at;
+	*ret_node = node_of(model, id);
+	return *ret_node < 0 ? NULL : path + at;
 }
 
 static bool pool_value(const struct model *model, const char *path, uint64_t *ret)
@@ -144,6 +158,10 @@ static bool pool_value(const struct model *model, const char *path, uint64_t *re
 
 	if (!file)
 		return false;
+	if (model->shown_part && strstr(path, model->shown_part)) {
+		*ret = model->shown;
+		return true;
+	}
 	if (!strcmp(file, "nr_hugepages") ||
 	    (node < 0 && !model->flat && !strcmp(file, "nr_hugepages_mempolicy")))
 		*ret = node < 0 ? kernel_sum(k, k->total) : k->total[node];
@@ -152,7 +170,7 @@ static bool pool_value(const struct model *model, const char *path, uint64_t *re
 	else if (!strcmp(file, "surplus_hugepages"))
 		*ret = node < 0 ? kernel_sum(k, k->surplus) : k->surplus[node];
 	else if (!strcmp(file, "resv_hugepages") && node < 0)
-		*ret = model->reserved_shown ? model->reserved_shown : k->reserved;
+		*ret = k->reserved;
 	else if (!strcmp(file, "nr_overcommit_hugepages") && node < 0)
 		*ret = k->overcommit;
 	else
@@ -164,7 +182,7 @@ static int text_of(const struct model *model, const char *path, char **ret)
 {
 	unsigned long long available = model->available_bytes / 1024;
 	uint64_t value;
-	int pid, node;
+	int pid, node, at = 0;
 
 	if (pool_value(model, path, &value))
 		return gr_asprintf(ret, "%llu\n", (unsigned long long)value);
@@ -176,11 +194,15 @@ static int text_of(const struct model *model, const char *path, char **ret)
 				   available, available);
 	if (!strcmp(path, "proc/sys/kernel/random/boot_id"))
 		return gr_asprintf(ret, "%s\n", model->boot_id);
-	if (!model->flat && sscanf(path, "sys/devices/system/node/node%d/meminfo", &node) == 1 &&
-	    node < model->kernel.nodes)
-		return gr_asprintf(ret,
-				   "Node %d MemTotal: 268435456 kB\nNode %d MemFree: %llu kB\n",
-				   node, node, available / 4 - (unsigned long long)node);
+	if (sscanf(path, "sys/devices/system/node/node%d/meminfo%n", &node, &at) == 1 && at) {
+		if (node == model->empty_id)
+			return gr_asprintf(ret, "Node %d MemTotal: 0 kB\nNode %d MemFree: 0 kB\n",
+					   node, node);
+		if (node_of(model, node) >= 0)
+			return gr_asprintf(
+				ret, "Node %d MemTotal: 268435456 kB\nNode %d MemFree: %llu kB\n",
+				node, node, available / 4 - (unsigned long long)node);
+	}
 	if (sscanf(path, "proc/%d/stat", &pid) == 1) {
 		for (size_t i = 0; i < GR_ARRAY_SIZE(model->alive); i++) {
 			if (pid > 0 && model->alive[i] == pid)
@@ -196,10 +218,14 @@ static int text_of(const struct model *model, const char *path, char **ret)
 int gr_root_read(const struct gr_root *root, const char *path, char **ret_text, size_t *ret_len,
 		 struct gr_error *err)
 {
-	int r = fault(root->model, path, false);
+	struct model *model = root->model;
+	int node, r;
 
+	if (model->before_read && pool_file(model, path, &node))
+		model->before_read(model, path);
+	r = fault(model, path, false);
 	if (r >= 0)
-		r = text_of(root->model, path, ret_text);
+		r = text_of(model, path, ret_text);
 	if (r < 0)
 		return gr_error_set(err, GR_CLASS_SYSTEM, -r, "cannot read /%s", path);
 	if (ret_len)
@@ -226,34 +252,43 @@ int gr_root_read_u64(const struct gr_root *root, const char *path, uint64_t *ret
 	return r < 0 ? r : gr_parse_u64(line, ret);
 }
 
-static int write_pool(const struct gr_root *root, const char *path, int bound, uint64_t value,
+/* @bound_id: the node that this task is bound to, or -1. */
+static int write_pool(const struct gr_root *root, const char *path, int bound_id, uint64_t value,
 		      struct gr_error *err)
 {
 	struct model *model = root->model;
-	int node, r = fault(model, path, true);
-	const char *file = pool_file(model, path, &node);
+	int node, bound, r = fault(model, path, true);
+	const char *file;
 
+	if (r >= 0 && model->before_write)
+		model->before_write(model);
+	file = pool_file(model, path, &node);
 	if (r >= 0 && (!file || strncmp(file, "nr_hugepages", 12)))
 		r = -ENOENT;
 	if (r < 0)
 		return gr_error_set(err,
 				    r == -EACCES || r == -EROFS ? GR_CLASS_HOST : GR_CLASS_SYSTEM,
 				    -r, "cannot write /%s", path);
-	if (model->before_write)
-		model->before_write(model);
+	bound = bound_id < 0 ? -1 : node_of(model, bound_id);
+	if (bound_id >= 0 && bound < 0)
+		return gr_error_set(err, GR_CLASS_HOST, EINVAL, "cannot bind this task to node %d",
+				    bound_id);
+	if (!strcmp(file, "nr_hugepages"))
+		bound = -1;
 	kill_point(model);
 	if (model->die_at && ++model->point == model->die_at) {
 		/* A signal ends a long growth early. */
 		for (int i = 0; i < model->kernel.nodes; i++)
 			model->kernel.limit[i] = model->kernel.total[i] + 3;
-		kernel_write(&model->kernel, node, strcmp(file, "nr_hugepages") ? bound : -1,
-			     value);
+		kernel_write(&model->kernel, node, bound, value);
 		_exit(MODEL_DIED);
 	}
 	model->writes++;
 	if (model->deaf)
 		return 0;
-	kernel_write(&model->kernel, node, strcmp(file, "nr_hugepages") ? bound : -1, value);
+	kernel_write(&model->kernel, node, bound, value);
+	if (model->after_write)
+		model->after_write(model);
 	kill_point(model);
 	return 0;
 }
@@ -280,7 +315,7 @@ void gr_bound_cycle(const struct gr_root *root, int node, uint64_t page_size_byt
 	kill_point(root->model);
 	root->model->cycles++;
 	for (int i = 0; i < k->nodes; i++) {
-		if (node < 0 || node == i)
+		if (node < 0 || node_of(root->model, node) == i)
 			pages -= taken[i] = kernel_take(k, i, pages);
 	}
 	for (int i = 0; i < k->nodes; i++)
@@ -324,13 +359,15 @@ int gr_root_list(const struct gr_root *root, const char *path, struct gr_names *
 	if (r < 0)
 		return gr_error_set(err, GR_CLASS_SYSTEM, -r, "cannot list /%s", path);
 	if (!strcmp(path, "sys/kernel/mm/hugepages") ||
-	    (sscanf(path, "sys/devices/system/node/node%d/hugepages%n", &node, &at) == 1 && at))
+	    (sscanf(path, "sys/devices/system/node/node%d/hugepages%n", &node, &at) == 1 && at &&
+	     node_of(root->model, node) >= 0))
 		return add_name(ret, SIZE_DIR);
 	if (strcmp(path, "sys/devices/system/node") != 0 || root->model->flat)
 		return gr_error_set(err, GR_CLASS_SYSTEM, ENOENT, "cannot list /%s", path);
-	for (node = 0; node < root->model->kernel.nodes; node++) {
+	for (node = 0; node < NODES_MAX; node++) {
 		snprintf(name, sizeof(name), "node%d", node);
-		if (add_name(ret, name) < 0)
+		if ((node_of(root->model, node) >= 0 || node == root->model->empty_id) &&
+		    add_name(ret, name) < 0)
 			return -ENOMEM;
 	}
 	return add_name(ret, "has_cpu");

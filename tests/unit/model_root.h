@@ -27,15 +27,21 @@ struct model_fault {	  /* what happens at some of the accesses */
 struct model {
 	struct model_kernel kernel;
 	bool flat;		 /* a kernel without NUMA: no node directories */
-	uint64_t reserved_shown; /* not 0: what resv_hugepages says */
+	int id[MODEL_NODES];	 /* what the nodes are called; 0, 1, 2, 3 */
+	int empty_id;		 /* a node without memory, which has no pool; -1: none */
+	const char *shown_part;	 /* not NULL: paths with that in them show this instead */
+	uint64_t shown;
 	uint64_t available_bytes;
 	char boot_id[40];
 	pid_t alive[16];
 	struct model_fault fault;
 	unsigned int writes, cycles, compactions, naps;
 	bool deaf; /* writes to pools succeed and do nothing */
-	/* Called between the reading of a pool and the write to it, and at each compaction. */
+	/* Called between the reading of a pool and the write to it, between that and the next
+	 * reading, at each reading of a pool file (before it), and at each compaction. */
 	void (*before_write)(struct model *model);
+	void (*after_write)(struct model *model);
+	void (*before_read)(struct model *model, const char *path);
 	void (*at_compaction)(struct model *model);
 	/* Points at which a kill can come: before and after each pool write and ledger change. */
 	unsigned int point, die_at; /* die_at 0: never */

@@ -145,17 +145,6 @@ static void flat_kernel(void **state)
 	assert_pool(w, 0, 5, 5, 0);
 }
 
-static void underflowed_counter(void **state)
-{
-	struct world *w = *state;
-
-	w->model->reserved_shown = UINT64_MAX - 7;
-	kernel_set_persistent(w->k, 0, 4096);
-	assert_int_equal(reserve(w, "vm", -1, 10), 0);
-	assert_int_equal(release(w, "vm", NULL), 0);
-	assert_pool(w, 0, 4096, 4096, 0);
-}
-
 static void lock_is_bounded(void **state)
 {
 	struct world *w = *state;
@@ -377,7 +366,6 @@ int main(void)
 		ONE(second_write_helps),
 		TWO(node_counts),
 		ONE(flat_kernel),
-		ONE(underflowed_counter),
 		ONE(lock_is_bounded),
 		ONE(errors_leave_nothing),
 		TWO(errors_leave_nothing),

@@ -109,11 +109,11 @@ static void other_owner_grows(struct model *model)
 /* What another owner adds while we climb is his, in the roll-back too. */
 static void foreign_growth_survives_roll_back(void **state)
 {
-	static const uint64_t yields[] = { 40, 40 };
+	static const uint64_t yields[] = { 40, 40, 40 };
 	struct world *w = *state;
 
 	w->k->script = yields;
-	w->k->script_count = 2;
+	w->k->script_count = GR_ARRAY_SIZE(yields);
 	w->k->limit[0] = 60 + 64;
 	w->model->at_compaction = other_owner_grows;
 	assert_int_equal(reserve(w, "vm", -1, 500), -ENOMEM);

@@ -78,9 +78,9 @@ static void promise(struct day *d)
 	if (d->promised) {
 		pages = rnd(d, d->promised + 1);
 		for (uint64_t i = rnd(d, pages + 1); i; i--) {
-			int node = kernel_take_reserved(d->w.k);
+			int node = (int)rnd(d, (uint64_t)d->nodes);
 
-			if (node < 0)
+			if (!kernel_take_reserved(d->w.k, node))
 				break;
 			d->in_use[node]++;
 			d->promised--;
@@ -88,7 +88,7 @@ static void promise(struct day *d)
 		}
 		kernel_unreserve(d->w.k, pages);
 		d->promised -= pages;
-	} else if (kernel_reserve(d->w.k, pages)) {
+	} else if (kernel_reserve(d->w.k, (int)rnd(d, (uint64_t)d->nodes), pages)) {
 		d->promised = pages;
 	}
 }

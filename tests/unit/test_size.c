@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The one size parser and the texts made of numbers: every unit, every kind of junk, the edges of
- * 64 bits, and that what gr_size_arg() writes is read back as the same number.
+ * The one size parser, the one of times, and the texts made of numbers: every unit, every kind of
+ * junk, the edges of 64 bits, and that what gr_size_arg() writes is read back as the same number.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -75,6 +75,64 @@ static void test_bad(void **state)
 	}
 }
 
+static void test_durations(void **state)
+{
+	static const struct {
+		const char *text;
+		int answer;
+		uint64_t ns;
+	} rows[] = {
+		{ "30", 0, UINT64_C(30000000000) },
+		{ "30s", 0, UINT64_C(30000000000) },
+		{ "1.5s", 0, UINT64_C(1500000000) },
+		{ "0.25", 0, UINT64_C(250000000) },
+		{ "500ms", 0, UINT64_C(500000000) },
+		{ "7us", 0, 7000 },
+		{ "18446744073709551615ns", 0, UINT64_MAX },
+		{ "10min", 0, UINT64_C(600000000000) },
+		{ "1.5h", 0, UINT64_C(5400000000000) },
+		{ "0", 0, 0 },
+		{ "0.000000001", 0, 1 },
+		{ "18446744073.709551615", 0, UINT64_MAX },
+		{ "18446744073.709551616", -ERANGE, 0 },
+		{ "18446744074s", -ERANGE, 0 },
+		{ "5124096h", -ERANGE, 0 },
+		{ "99999999999999999999", -ERANGE, 0 },
+		{ "0.0000000001", -EINVAL, 0 },
+		{ "0.5ns", -EINVAL, 0 },
+		{ "", -EINVAL, 0 },	{ "s", -EINVAL, 0 },	  { "-1", -EINVAL, 0 },
+		{ "1 s", -EINVAL, 0 },	{ "1m", -EINVAL, 0 },	  { "1S", -EINVAL, 0 },
+		{ "1sec", -EINVAL, 0 }, { "1.", -EINVAL, 0 },	  { "1.s", -EINVAL, 0 },
+		{ "1h30", -EINVAL, 0 }, { "1e3", -EINVAL, 0 },	  { "0x10", -EINVAL, 0 },
+		{ "inf", -EINVAL, 0 },	{ "1..5", -EINVAL, 0 }, { " 1", -EINVAL, 0 },
+	};
+
+	for (size_t i = 0; i < GR_ARRAY_SIZE(rows); i++) {
+		struct gr_error err = { 0 };
+		uint64_t ns = 77;
+
+		assert_int_equal(gr_parse_duration(rows[i].text, &ns, &err), rows[i].answer);
+		assert_int_equal(ns, rows[i].answer ? 77 : rows[i].ns);
+		assert_int_equal(err.class, rows[i].answer ? GR_CLASS_USAGE : 0);
+	}
+	assert_int_equal(gr_parse_duration("x", &(uint64_t){ 0 }, NULL), -EINVAL);
+}
+
+static void test_grammar(void **state)
+{
+	static const struct {
+		uint64_t n;
+		const char *plural, *are;
+	} rows[] = {
+		{ 0, "s", "are" }, { 1, "", "is" }, { 2, "s", "are" }, { 21, "s", "are" },
+	};
+
+	for (size_t i = 0; i < GR_ARRAY_SIZE(rows); i++) {
+		assert_string_equal(gr_plural(rows[i].n), rows[i].plural);
+		assert_string_equal(gr_are(rows[i].n), rows[i].are);
+	}
+}
+
 static void test_texts(void **state)
 {
 	char buf[GR_TEXT_MAX];
@@ -118,6 +176,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_grammar),
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_round_trip),
 	};

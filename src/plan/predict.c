@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * How many pages the ladder will get, from a survey of the pages themselves.
+ *
+ * Two bounds, zone by zone. A range becomes a page only if nothing in it stays: free and movable
+ * ranges do, those with slab pages in part. And whatever is in these ranges has to go somewhere:
+ * compaction only moves pages about within their zone, so k pages of P base pages need k * P pages
+ * that are free, or that are given up: page cache and slab within what may be lost, anonymous
+ * memory within what may be swapped. Which ranges are chosen does not matter: k of them can be
+ * emptied if and only if k * P pages are free. Two kinds of free pages do not count: as many as the
+ * watermark keeps, and those in blocks set aside for what cannot be moved (blocktypes.c), into
+ * which compaction moves nothing. The watermark is content with the latter.
+ *
+ * Gigantic pages do not come out of ZONE_MOVABLE; their content may go to any node and any block.
+ */
+#include "plan/predict.h"
+
+#include "base/util.h"
+
+/* Of slab pages that the kernel calls reclaimable, this part goes when caches are shrunk: the rest
+ * shares its page with an object in use. */
+#define SLAB_GOES_PART 2
+
+/* What one zone, or with gigantic pages all zones together, could give. In base pages, but ranges. */
+struct supply {
+	uint64_t ready;  /* ranges that are free */
+	uint64_t ranges; /* ranges that can be emptied */
+	uint64_t room;   /* free pages above the watermark */
+	uint64_t cache;  /* can be given up */
+	uint64_t swap;
+	/* The same without what lies where nothing is moved to; the watermark need not be kept free. */
+	uint64_t usable_room, usable_cache, usable_swap;
+};
+
+/* The part of a node's slab that is reclaimable, from its meminfo. */
+static uint64_t slab_going(const struct gr_host *host, unsigned int node, uint64_t slab_pages)
+{
+	const struct gr_node *one = gr_host_node(host, node);
+
+	if (!one)
+		return 0;
+	return gr_min_u64(slab_pages, one->slab_reclaimable_bytes / gr_base_page(host)) /
+	       SLAB_GOES_PART;
+}
+
+static void add_room(const struct gr_host *host, const struct gr_survey_zone *from,
+		     struct supply *supply)
+{
+	const struct gr_zone *zone = &host->zones[from->zone];
+	const struct gr_page_kinds *pages = &from->pages;
+	uint64_t slab = slab_going(host, from->node, pages->slab), free_pages;
+
+	/* Free pages in the CPUs' lists look like kernel pages; the kernel empties these lists when
+	 * it runs short. */
+	free_pages = pages->free + gr_min_u64(zone->percpu_pages, pages->kernel);
+	supply->room += gr_sub_floor(free_pages,
+				     gr_add_sat(zone->min_pages, zone->lowmem_reserve_pages));
+	supply->cache += pages->file + pages->dirty + slab;
+	supply->swap += pages->anon;
+	supply->usable_room += free_pages;
+	supply->usable_cache += pages->file + pages->dirty + slab;
+	supply->usable_swap += pages->anon;
+}
+
+static uint64_t part_of(uint64_t pages, uint64_t part, uint64_t whole)
+{
+	return (uint64_t)((unsigned __int128)pages * part / whole);
+}
+
+/* What lies in blocks set aside: as many of the ranges with kernel or slab pages as there are such
+ * blocks, with the average content of these ranges. */
+static void take_set_aside(const struct gr_host *host, const struct gr_survey_zone *from,
+			   const struct gr_survey_size *size, struct supply *supply)
+{
+	const struct gr_figure *set_aside = &host->zones[from->zone].unmovable_pages;
+	uint64_t pages = size->page_size_bytes / gr_base_page(host);
+	uint64_t whole = (size->kernel + size->slab) * pages;
+	uint64_t part = gr_min_u64(set_aside->known ? set_aside->value : 0, whole);
+	struct gr_page_kinds in = size->in_kernel;
+
+	if (!part)
+		return;
+	gr_kinds_add(&in, &size->in_slab);
+	supply->usable_room = gr_sub_floor(supply->usable_room, part_of(in.free, part, whole));
+	supply->usable_cache =
+		gr_sub_floor(supply->usable_cache, part_of(in.file + in.dirty, part, whole));
+	supply->usable_swap = gr_sub_floor(supply->usable_swap, part_of(in.anon, part, whole));
+}
+
+static void add_ranges(const struct gr_host *host, const struct gr_survey_zone *from,
+		       const struct gr_survey_size *size, struct supply *supply)
+{
+	const struct gr_zone *zone = &host->zones[from->zone];
+	uint64_t base = gr_base_page(host), pages = size->page_size_bytes / base;
+	uint64_t percpu = gr_min_u64(zone->percpu_pages, size->in_kernel.kernel) / pages;
+	uint64_t slab = 0;
+
+	/* The fewer slab pages there are in these ranges, the more of them lose all. */
+	if (size->in_slab.slab)
+		slab = (uint64_t)((unsigned __int128)size->slab *
+				  slab_going(host, from->node, size->in_slab.slab) /
+				  size->in_slab.slab);
+	supply->ready += size->free;
+	supply->ranges += size->free + size->movable + slab + gr_min_u64(percpu, size->kernel);
+}
+
+/* What may be given up, in base pages; used up from zone to zone. */
+struct purse {
+	uint64_t cache, swap;
+};
+
+/* Pages that the supply yields; what has to be given up for them is taken from the purse. */
+static uint64_t yield(const struct supply *supply, uint64_t pages, struct purse *purse)
+{
+	uint64_t cache = gr_min_u64(supply->cache, purse->cache);
+	uint64_t swap = gr_min_u64(supply->swap, purse->swap);
+	uint64_t room = supply->room + cache + swap;
+	uint64_t usable = supply->usable_room + gr_min_u64(supply->usable_cache, purse->cache) +
+			  gr_min_u64(supply->usable_swap, purse->swap);
+	uint64_t got = gr_min_u64(supply->ranges, gr_min_u64(room, usable) / pages);
+	uint64_t lack = gr_sub_floor(got * pages, gr_min_u64(supply->room, supply->usable_room));
+
+	cache = gr_min_u64(cache, lack);
+	purse->cache -= cache;
+	purse->swap -= gr_min_u64(swap, lack - cache);
+	return got;
+}
+
+static const struct gr_survey_size *size_in(const struct gr_survey *survey,
+					    const struct gr_survey_zone *zone, uint64_t page_size)
+{
+	for (size_t i = 0; i < survey->size_count; i++) {
+		if (zone->sizes[i].page_size_bytes == page_size)
+			return &zone->sizes[i];
+	}
+	return NULL;
+}
+
+/* Ranges that are memory, less those that the pools need wherever their pages are moved. */
+static uint64_t most(const struct gr_survey_size *size, uint64_t pages)
+{
+	return gr_sub_floor(size->ranges - size->absent, size->in_huge.huge / pages);
+}
+
+/* One zone after the other, gigantic pages from all as one. */
+static void sum_up(const struct gr_host *host, uint64_t page_size, int node, struct purse *purse,
+		   struct gr_prediction *sum)
+{
+	const struct gr_survey *survey = host->survey;
+	uint64_t pages = page_size / gr_base_page(host);
+	bool gigantic = gr_is_gigantic(host, page_size);
+	struct supply supply = { 0 };
+
+	for (size_t i = 0; i < survey->zone_count; i++) {
+		const struct gr_survey_zone *zone = &survey->zones[i];
+		const struct gr_survey_size *size = size_in(survey, zone, page_size);
+		bool ours = gr_scope_has(host, node, zone->node) && !(gigantic && zone->movable);
+
+		if (!gigantic)
+			supply = (struct supply){ 0 };
+		if (ours || gigantic)
+			add_room(host, zone, &supply);
+		if (gr_scope_has(host, node, zone->node))
+			sum->swappable += zone->pages.anon;
+		if (!ours)
+			continue;
+		if (!size || !size->known) {
+			sum->known = false;
+			sum->spoiled += size ? size->spoiled : 0;
+			continue;
+		}
+		add_ranges(host, zone, size, &supply);
+		if (!gigantic)
+			take_set_aside(host, zone, size, &supply);
+		sum->at_most += most(size, pages);
+		sum->ready += size->free;
+		if (!gigantic)
+			sum->by_ladder += yield(&supply, pages, purse);
+	}
+	if (gigantic)
+		sum->by_ladder = yield(&supply, pages, purse);
+}
+
+void gr_predict(const struct gr_host *host, uint64_t page_size_bytes, int node,
+		const struct gr_losses *losses, struct gr_prediction *ret)
+{
+	uint64_t base = gr_base_page(host);
+	struct gr_prediction sum = { .known = true };
+	struct purse purse = {
+		.cache = losses ? losses->cache_bytes / base : UINT64_MAX,
+		.swap = gr_min_u64(losses ? losses->swap_bytes : UINT64_MAX,
+				   host->swap_free_bytes) / base,
+	};
+	uint64_t swap = purse.swap;
+
+	if (!host->survey || !host->survey->known) {
+		*ret = (struct gr_prediction){ .at_most = UINT64_MAX };
+		return;
+	}
+	sum_up(host, page_size_bytes, node, &purse, &sum);
+	sum.swappable = gr_min_u64(sum.swappable, swap);
+	if (host->survey->step > 1)
+		sum.at_most = UINT64_MAX;
+	if (!sum.known)
+		sum = (struct gr_prediction){ .at_most = UINT64_MAX, .spoiled = sum.spoiled };
+	*ret = sum;
+}

@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The arithmetic of bench/lab/table.py, on figures worked out by hand.
+import os
+import pathlib
+import sys
+import tempfile
+import unittest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bench", "lab"))
+import table  # noqa: E402
+
+
+def row(contender, pages, seconds=1.0, killed=0, **more):
+    return {"size": "2M", "nodes": 1, "kernel": "6.1", "state": "slab", "contender": contender,
+            "wanted": 1000, "pages": pages, "elapsed_ns": int(seconds * 1e9), "oom_kills": killed,
+            "cache_lost_bytes": 0, "cache_before_bytes": 0, "swapped_bytes": 0,
+            "stalled_some_us": 0} | more
+
+
+def cell(*rows):
+    return {r["contender"]: r for r in rows}
+
+
+class Table(unittest.TestCase):
+    def test_a_new_row_takes_the_place_of_the_old(self):
+        rows = table.add(table.add([], row("plain", 1)), row("plain", 2))
+        self.assertEqual([r["pages"] for r in rows], [2])
+        self.assertEqual(len(table.add(rows, row("plain", 3, kernel="6.12"))), 2)
+
+    def test_report_is_kept_as_rungs(self):
+        report = {"rungs": [{"name": "write", "pages_before": 1, "pages_after": 8, "elapsed_ns": 2600000}]}
+        kept = table.add([], row("guestram", 8, report=report))[0]
+        self.assertNotIn("report", kept)
+        self.assertEqual(kept["rungs"], [["write", 7, 3]])
+
+    def test_pages_that_cost_a_process_do_not_count(self):
+        c = cell(row("plain", 900, killed=1), row("rewrite", 400), row("guestram", 500),
+                 row("exhaustive", 600))
+        self.assertEqual(table.attainable(c), 600)
+        verdict = table.judge(c)
+        self.assertEqual(verdict["best_peer"], 400)
+        self.assertEqual(verdict["of_best_peer"], 1.25)
+        self.assertAlmostEqual(verdict["of_attainable"], 500 / 600)
+
+    def test_exhaustive_is_no_peer(self):
+        verdict = table.judge(cell(row("plain", 0), row("guestram", 5), row("exhaustive", 9)))
+        self.assertIsNone(verdict["of_best_peer"])
+        self.assertIsNone(verdict["of_plain"])
+        self.assertIsNone(table.judge(cell(row("guestram", 5), row("exhaustive", 9))))
+
+    def test_time_is_compared_with_the_fastest_equal(self):
+        c = cell(row("plain", 10, 0.5), row("rewrite", 100, 4.0), row("hugeadm", 120, 3.0),
+                 row("guestram", 100, 2.0))
+        self.assertEqual(table.judge(c)["faster_equal_peer"], 1.5)
+        c["guestram"]["pages"] = 121
+        self.assertIsNone(table.judge(c)["faster_equal_peer"])
+
+    def test_page_keeps_what_people_wrote(self):
+        with tempfile.TemporaryDirectory() as name:
+            path = pathlib.Path(name) / "lab.md"
+            path.write_text("# Mine\n" + table.MARK + "old\n", encoding="utf-8")
+            table.write_page(path, [row("plain", 1234)])
+            text = path.read_text(encoding="utf-8")
+        self.assertTrue(text.startswith("# Mine\n"))
+        self.assertNotIn("old", text)
+        self.assertIn("| plain | 1,234 |", text)
+
+
+unittest.main()
