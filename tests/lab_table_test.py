@@ -29,6 +29,35 @@ class Table(unittest.TestCase):
         self.assertEqual([r["pages"] for r in rows], [2])
         self.assertEqual(len(table.add(rows, row("plain", 3, kernel="6.12"))), 2)
 
+    def test_rows_of_another_saved_guest_go(self):
+        rows = table.add([], row("plain", 1, frozen=7))
+        rows = table.add(rows, row("plain", 1, frozen=7, kernel="6.12"))
+        rows = table.add(rows, row("rewrite", 2, frozen=7))
+        self.assertEqual(len(rows), 3)
+        rows = table.add(rows, row("rewrite", 3, frozen=8))
+        self.assertEqual([(r["kernel"], r["pages"]) for r in rows], [("6.12", 1), ("6.1", 3)])
+
+    def test_order_of_cells(self):
+        rows = [row("plain", 1, kernel="6.12"), row("plain", 1, size="1G"), row("plain", 1, nodes=2),
+                row("plain", 1, state="everything"), row("plain", 1), row("plain", 1, kernel="6.1")]
+        self.assertEqual(list(table.cells(rows)), [
+            ("2M", 1, "6.1", "slab"), ("2M", 1, "6.1", "everything"), ("2M", 1, "6.12", "slab"),
+            ("2M", 2, "6.1", "slab"), ("1G", 1, "6.1", "slab")])
+
+    def test_best_peer_is_the_fastest_of_equals_and_killed_nobody(self):
+        c = cell(row("plain", 9, 3.0), row("rewrite", 9, 2.0), row("hugeadm", 99, killed=1),
+                 row("guestram", 100), row("exhaustive", 100))
+        self.assertEqual(table.best_peer(c)["contender"], "rewrite")
+        self.assertIsNone(table.best_peer({"guestram": c["guestram"]}))
+
+    def test_summary_has_a_line_for_each_state(self):
+        rows = [row("plain", 500, 2.0), row("guestram", 750), row("exhaustive", 1000),
+                row("plain", 3, state="fresh")]
+        text = "\n".join(table.summary(table.cells(rows)))
+        self.assertIn("| slab | 1,000 | 500 (2.0 s) | 500 (2.0 s) plain | 750 (1.0 s) | "
+                      "1,000 (1.0 s) | 1.50 | 0.75 |", text)
+        self.assertIn("| fresh | 1,000 | 3 (1.0 s) | 3 (1.0 s) plain | - | - | - | - |", text)
+
     def test_report_is_kept_as_rungs(self):
         report = {"rungs": [{"name": "write", "pages_before": 1, "pages_after": 8, "elapsed_ns": 2600000}]}
         kept = table.add([], row("guestram", 8, report=report))[0]
@@ -65,7 +94,7 @@ class Table(unittest.TestCase):
             text = path.read_text(encoding="utf-8")
         self.assertTrue(text.startswith("# Mine\n"))
         self.assertNotIn("old", text)
-        self.assertIn("| plain | 1,234 |", text)
+        self.assertIn("| plain | 1,234 | - | 1.00 s |", text)
 
 
 unittest.main()

@@ -21,11 +21,12 @@
 #define READINGS 20
 #define PAUSE_NS 1000000
 
-/* The fewest pages in use on the node in a while. Return: 0 or -errno. */
-static int read_lowest(const struct gr_root *root, uint64_t page_size_bytes, int node,
-		       uint64_t *lowest)
+/* The fewest pages in use on the node in a while; no more is read once they are @enough or fewer.
+ * Return: 0 or -errno. */
+static int read_lowest(const struct gr_root *root, uint64_t page_size_bytes, int node, int readings,
+		       uint64_t enough, uint64_t *lowest)
 {
-	for (int i = 0; i < READINGS; i++) {
+	for (int i = 0; i < readings; i++) {
 		/* Not in step with anybody who takes and frees pages in a rhythm. */
 		const struct timespec pause = { .tv_nsec =
 							PAUSE_NS + (long)(gr_now_ns() % PAUSE_NS) };
@@ -37,7 +38,7 @@ static int read_lowest(const struct gr_root *root, uint64_t page_size_bytes, int
 			return r;
 		one = gr_pools_node(&pools, node);
 		*lowest = one ? gr_min_u64(*lowest, one->total - one->free) : 0;
-		if (!*lowest)
+		if (*lowest <= enough)
 			return 0;
 		nanosleep(&pause, NULL);
 	}
@@ -45,7 +46,7 @@ static int read_lowest(const struct gr_root *root, uint64_t page_size_bytes, int
 }
 
 /* What is held on the node, or may be. Return: 0; -EAGAIN if a process is ending just now; -EPERM
- * if not all can be seen; -errno. */
+ * if not all can be seen (what was seen counts all the same); -errno. */
 static int read_held(const struct gr_root *root, uint64_t page_size_bytes, int node, uint64_t *most)
 {
 	_cleanup_holders_ struct gr_holders holders = { 0 };
@@ -55,29 +56,31 @@ static int read_held(const struct gr_root *root, uint64_t page_size_bytes, int n
 
 	if (r >= 0)
 		r = gr_holders_read(root, host, &holders, NULL);
-	if (r < 0 || !holders.complete)
-		return r < 0 ? r : holders.ending ? -EAGAIN : -EPERM;
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < holders.count; i++)
 		held += gr_held_pages(&holders.held[i], page_size_bytes, node, &maybe);
 	for (size_t i = 0; i < holders.segment_count; i++)
 		held += holders.segments[i].bytes / page_size_bytes;
 	*most = gr_max_u64(*most, held + maybe);
-	return 0;
+	return holders.complete ? 0 : holders.ending ? -EAGAIN : -EPERM;
 }
 
 uint64_t gr_lost_pages(const struct gr_root *root, uint64_t page_size_bytes, int node)
 {
 	uint64_t lowest = UINT64_MAX, most = 0;
 
-	/* The processes first: who cannot see them need not wait. */
+	/* The processes first: mostly the holder is among them, and that is the end of it. */
 	for (int looks = 0, i = 0; looks < LOOKS; i++) {
 		int r = read_held(root, page_size_bytes, node, &most);
+		int readings = r < 0 ? 1 : READINGS;
 
 		if (r < 0 && (r != -EAGAIN || i == TRIES))
 			return 0;
-		if (read_lowest(root, page_size_bytes, node, &lowest) < 0 || lowest <= most)
+		r = read_lowest(root, page_size_bytes, node, readings, most, &lowest);
+		if (r < 0 || lowest <= most)
 			return 0;
-		looks += r >= 0;
+		looks += readings > 1;
 	}
 	return lowest - most;
 }

@@ -106,7 +106,7 @@ static int reclaim_cache(struct gr_climb *climb, struct gr_lease_grant *grant,
 	if (reclaim(climb, look, bytes, swap ? " swappiness=0" : "") == -EINVAL && swap &&
 	    look->swap_left_bytes >= bytes)
 		reclaim(climb, look, bytes, "");
-	return 0;
+	return compact(climb, grant, look, rung, err);
 }
 
 static bool worth_shrinking(const struct gr_climb *climb, const struct gr_look *look)
