@@ -12,25 +12,25 @@ guests are kept below the cache directory, under the hash of what they were made
 LAB_RESULTS names the file of results (docs/lab.json), one line a run, in which old lines of the same
 cell are replaced.
 """
+import fcntl
 import hashlib
 import json
 import os
 import pathlib
 import shutil
-import socket
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 
+import qemu
 import table
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 GUEST = TOP / "tests/guest"
 CACHE = pathlib.Path(os.environ.get("GUESTRAM_CACHE", pathlib.Path.home() / ".cache/guestram")) / "lab"
-STATES = ["fresh", "clean-cache", "dirty-cache", "movable-holes", "slab", "unmovable-sparse",
-          "unmovable-dense", "locked", "everything"]
 CONTENDERS = ["plain", "rewrite", "compact-loop", "drop-caches", "hugeadm", "proxmox", "guestram",
               "exhaustive"]
 MEM_MIB = {"2M": 3072, "1G": 8192}
@@ -40,11 +40,16 @@ PAGE_KIB = {"2M": 2048, "1G": 1048576}
 PERCENT, SPARE_KIB = 75, 200 << 10
 # The lab asks what can be had, so the time is what a person would wait, and swap may be used.
 OPTIONS = os.environ.get("LAB_GUESTRAM_OPTIONS", "--timeout 120")
-RUN_SECONDS = 240
+RUN_SECONDS = 400
+TOOLS_BYTES = 32 << 20
 
 
 def chosen(name, default):
+    """The words of an environment variable; of what there is a list of, only words that are on it."""
     words = os.environ.get(name, "").replace(",", " ").split()
+    for word in words:
+        if name in ("LAB_STATES", "LAB_CONTENDERS", "LAB_SIZES") and word not in default:
+            sys.exit(f"lab: {name}: '{word}' is none of {', '.join(default)}")
     return words or default
 
 
@@ -67,94 +72,9 @@ def build(work):
     shutil.copy(work / "probe", tools)
     shutil.copy(HERE / "contender.sh", tools / "contender")
     subprocess.run(["tar", "-C", tools, "-cf", work / "tools.tar", "."], check=True)
-    os.truncate(work / "tools.tar", (32 << 20))
-
-
-class Guest:
-    """One QEMU with its serial line and its monitor."""
-
-    def __init__(self, cell, work, disks, incoming=None):
-        self.work = work
-        mem, nodes = MEM_MIB[cell["size"]], cell["nodes"]
-        args = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
-                "-no-reboot", "-accel", "tcg,thread=multi", "-cpu", "max,-erms", "-machine",
-                "pc,usb=off,hpet=off", "-m", f"{mem}M",
-                "-smp", f"{2 * nodes},sockets={nodes},cores=2,threads=1",
-                "-kernel", cell["kernel_file"], "-initrd", cell["initrd"],
-                "-append", "console=ttyS0 quiet panic=-1 nokaslr",
-                "-serial", f"unix:{work}/serial,server=on,wait=off",
-                "-qmp", f"unix:{work}/qmp,server=on,wait=off"]
-        for node in range(nodes):
-            args += ["-object", f"memory-backend-ram,id=ram{node},size={mem // nodes}M",
-                     "-numa", f"node,nodeid={node},memdev=ram{node},cpus={2 * node}-{2 * node + 1}"]
-        for name, path, snapshot in disks:
-            args += ["-drive", f"if=none,id={name},format=raw,file={path},snapshot={snapshot}",
-                     "-device", f"virtio-blk-pci,drive={name},serial={name}"]
-        if incoming:
-            args += ["-incoming", f"exec:zstd -dc {incoming}"]
-        self.process = subprocess.Popen(args, stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=open(f"{work}/qemu", "w"))
-        self.serial = self.connect("serial")
-        self.monitor = self.connect("qmp")
-        self.text = ""
-        self.command("qmp_capabilities")
-
-    def connect(self, name):
-        end = time.monotonic() + 20
-        while True:
-            try:
-                s = socket.socket(socket.AF_UNIX)
-                s.connect(f"{self.work}/{name}")
-                return s
-            except OSError:
-                s.close()
-                if time.monotonic() > end or self.process.poll() is not None:
-                    raise RuntimeError(open(f"{self.work}/qemu").read()) from None
-                time.sleep(0.05)
-
-    def command(self, name, **arguments):
-        self.monitor.settimeout(60)
-        self.monitor.sendall(json.dumps({"execute": name, "arguments": arguments}).encode() + b"\n")
-        buffer = b""
-        while True:
-            buffer += self.monitor.recv(65536)
-            for line in buffer.split(b"\r\n")[:-1]:
-                answer = json.loads(line)
-                if "return" in answer:
-                    return answer["return"]
-                if "error" in answer:
-                    raise RuntimeError(answer["error"]["desc"])
-            buffer = buffer.rsplit(b"\r\n", 1)[-1]
-
-    def wait_for(self, mark, seconds):
-        """The serial line up to and with the line that holds a mark."""
-        end = time.monotonic() + seconds
-        while True:
-            at = self.text.find(mark)
-            if at >= 0 and "\n" in self.text[at:]:
-                stop = self.text.index("\n", at) + 1
-                seen, self.text = self.text[:stop], self.text[stop:]
-                return seen
-            if "LAB-FAILED" in self.text or time.monotonic() > end or self.process.poll() is not None:
-                raise RuntimeError(f"no {mark}: {self.text[-600:]}")
-            self.serial.settimeout(1)
-            try:
-                self.text += self.serial.recv(65536).decode(errors="replace").replace("\r", "")
-            except TimeoutError:
-                pass
-
-    def status(self, wanted, query="query-status", seconds=90):
-        end = time.monotonic() + seconds
-        while self.command(query).get("status") not in wanted:
-            if time.monotonic() > end:
-                raise RuntimeError(f"{query}: not {wanted}")
-            time.sleep(0.1)
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
-        self.serial.close()
-        self.monitor.close()
+    if (work / "tools.tar").stat().st_size > TOOLS_BYTES:
+        raise RuntimeError("the tools are larger than their disk, whose size belongs to the state")
+    os.truncate(work / "tools.tar", TOOLS_BYTES)
 
 
 def cell_key(cell):
@@ -162,7 +82,8 @@ def cell_key(cell):
     digest = hashlib.sha256()
     for path in [HERE / "guest.sh", HERE / "fragment.c", GUEST / "init", GUEST / "mkinitrd"]:
         digest.update(path.read_bytes())
-    digest.update(json.dumps([cell["kernel_file"], MEM_MIB[cell["size"]]]).encode())
+    made_by = [cell["kernel_file"], qemu.machine(cell["mib"], cell["nodes"]), qemu.version()]
+    digest.update(json.dumps(made_by).encode())
     return f"{cell['state']}-{cell['kernel']}-{cell['nodes']}n-{cell['size']}-{digest.hexdigest()[:12]}"
 
 
@@ -170,8 +91,15 @@ def freeze(cell, work):
     """The directory of the frozen guest, made if it is not there."""
     home = CACHE / cell_key(cell)
     cell["initrd"] = home / "initrd"
-    if (home / "state.zst").exists():
-        return home
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / "lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / "state.zst").exists():
+            make_frozen(cell, home, work)
+    return home
+
+
+def make_frozen(cell, home, work):
     print(f"  freezing {home.name}", file=sys.stderr)
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
@@ -179,11 +107,11 @@ def freeze(cell, work):
     subprocess.run([GUEST / "mkinitrd", "--kernel-dir",
                     pathlib.Path(cell["kernel_file"]).parent.parent, "-o", home / "initrd",
                     "--add", f"{work}/fragment:/bin/fragment", *modules, "--", HERE / "guest.sh",
-                    cell["state"]], check=True)
+                    cell["state"], cell["size"]], check=True)
     for name, mib in (("data", 16384), ("swap", 2048)):
         with open(home / name, "wb") as f:
             f.truncate(mib << 20)
-    guest = Guest(cell, work, [("tools", work / "tools.tar", "on"), ("data", home / "data", "off"),
+    guest = qemu.Guest(cell, work, [("tools", work / "tools.tar", "on"), ("data", home / "data", "off"),
                                ("swap", home / "swap", "off")])
     try:
         words = guest.wait_for("LAB-READY", 400).split()
@@ -192,17 +120,30 @@ def freeze(cell, work):
         (home / "pages").write_text(str(max(1, wanted_kib // PAGE_KIB[cell["size"]])))
         guest.command("stop")
         guest.command("migrate-set-parameters", **{"max-bandwidth": 1 << 33})
-        guest.command("migrate", uri=f"exec:zstd -1 -q > {home}/state.part")
+        guest.command("migrate", uri=f"exec:zstd -1 -q > {home}/state.part && mv {home}/state.part "
+                                     f"{home}/state.whole")
         guest.status(["completed"], "query-migrate")
     finally:
         guest.close()
-    (home / "state.part").rename(home / "state.zst")
-    return home
+    # The compressor ends when QEMU has, and not before.
+    end = time.monotonic() + 60
+    while not (home / "state.whole").exists():
+        if time.monotonic() > end:
+            raise RuntimeError("the saved state is not whole")
+        time.sleep(0.1)
+    (home / "state.whole").rename(home / "state.zst")
+
+
+def busy_seconds():
+    """CPU time of this machine that anybody has used."""
+    with open("/proc/stat", encoding="ascii") as f:
+        user, nice, system, _idle, _wait, irq, softirq, steal = map(int, f.readline().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
 
 
 def run(cell, contender, work):
     home = freeze(cell, work)
-    guest = Guest(cell, work, [("tools", work / "tools.tar", "on"), ("data", home / "data", "on"),
+    guest = qemu.Guest(cell, work, [("tools", work / "tools.tar", "on"), ("data", home / "data", "on"),
                                ("swap", home / "swap", "on")], home / "state.zst")
     try:
         guest.status(["paused", "running"])
@@ -212,14 +153,19 @@ def run(cell, contender, work):
             line += f" {OPTIONS}"
         guest.serial.sendall(line.encode() + b"\n")
         guest.wait_for("LAB-BEGIN", 60)
+        start, busy, own = time.monotonic(), busy_seconds(), guest.cpu_seconds()
         text = guest.wait_for("LAB-END", RUN_SECONDS)
+        others = busy_seconds() - busy - (guest.cpu_seconds() - own)
+        share = max(0, others) / (time.monotonic() - start) / os.cpu_count()
     finally:
         guest.close()
     lines = [l for l in text.splitlines() if l.startswith("{")]
     if not lines:
         raise RuntimeError(f"no answer: {text[-400:]}")
     answer = json.loads(lines[-1])
-    return {k: cell[k] for k in ("state", "kernel", "nodes", "size")} | answer
+    return {k: cell[k] for k in ("state", "kernel", "nodes", "size")} | answer | {
+        "others_share": round(share, 2),  # of the host's CPUs: times are worth less then
+        "frozen": (home / "state.zst").stat().st_mtime_ns}
 
 
 def kernel_file(version):
@@ -227,32 +173,54 @@ def kernel_file(version):
     return out.stdout.split()[0]
 
 
+def stop(number, _frame):
+    """So that no QEMU is left behind."""
+    raise SystemExit(128 + number)
+
+
+def measure(cells, results, rows):
+    """Runs what was chosen; every answer is written down at once. Returns (rows, failures)."""
+    failed = 0
+
+    def attempt(what, function, *arguments):
+        nonlocal failed
+        try:
+            return function(*arguments)
+        except (RuntimeError, subprocess.CalledProcessError, OSError, ValueError) as why:
+            print(f"FAILED {what}: {why}", file=sys.stderr, flush=True)
+            failed += 1
+            return None
+
+    with tempfile.TemporaryDirectory(prefix="guestram-lab.") as name:
+        work = pathlib.Path(name)
+        build(work)
+        for cell in cells:
+            what = f"{cell['size']} {cell['nodes']}n {cell['kernel']} {cell['state']}"
+            if not attempt(what, freeze, cell, work):
+                continue
+            for contender in chosen("LAB_CONTENDERS", CONTENDERS):
+                row = attempt(f"{what} {contender}", run, cell, contender, work)
+                if row:
+                    print(table.line(row), file=sys.stderr, flush=True)
+                    rows = table.add(rows, row)
+                    table.save(results, rows)
+    return rows, failed
+
+
 def main():
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
     results = pathlib.Path(os.environ.get("LAB_RESULTS", TOP / "docs/lab.json"))
     rows = table.load(results)
     failed = 0
     if "--table" not in sys.argv:
         kernels = {k: kernel_file(k) for k in chosen("LAB_KERNELS", ["6.1", "6.12"])}
         cells = [{"state": state, "kernel": kernel, "nodes": int(nodes), "size": size,
-                  "kernel_file": kernels[kernel]}
+                  "mib": MEM_MIB[size], "kernel_file": kernels[kernel]}
                  for size in chosen("LAB_SIZES", ["2M", "1G"])
                  for nodes in chosen("LAB_NODES", ["1", "2"] if size == "2M" else ["1"])
-                 for kernel in kernels for state in chosen("LAB_STATES", STATES)]
-        with tempfile.TemporaryDirectory(prefix="guestram-lab.") as name:
-            work = pathlib.Path(name)
-            build(work)
-            for cell in cells:
-                for contender in chosen("LAB_CONTENDERS", CONTENDERS):
-                    try:
-                        row = run(cell, contender, work)
-                    except (RuntimeError, subprocess.CalledProcessError, OSError, ValueError) as why:
-                        print(f"FAILED {cell['state']} {cell['kernel']} {contender}: {why}",
-                              file=sys.stderr)
-                        failed += 1
-                        continue
-                    print(table.line(row), file=sys.stderr, flush=True)
-                    rows = table.add(rows, row)
-                    table.save(results, rows)
+                 for kernel in kernels for state in chosen("LAB_STATES", table.STATES)]
+        rows, failed = measure(cells, results, rows)
     if results == TOP / "docs/lab.json":
         table.write_page(TOP / "docs/lab.md", rows)
     return 1 if failed else 0

@@ -63,6 +63,23 @@ static void look(uint64_t page_kib, struct figures *f)
 	f->ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+/* Pages of the pool of each node: [300, 298] */
+static void print_nodes(uint64_t page_kib)
+{
+	char path[160], text[32];
+
+	fputs(", \"pages_by_node\": [", stdout);
+	for (int node = 0; node < 64; node++) {
+		snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/hugepages/hugepages-%" PRIu64
+			 "kB/nr_hugepages", node, page_kib);
+		slurp(path, text, sizeof(text));
+		if (!text[0])
+			break;
+		printf("%s%" PRIu64, node ? ", " : "", number(text, ""));
+	}
+	putchar(']');
+}
+
 static uint64_t lost(uint64_t before, uint64_t after)
 {
 	return before > after ? (before - after) * 1024 : 0;
@@ -125,6 +142,7 @@ int main(int argc, char **argv)
 	       after.available_kib * 1024, after.some_us - before.some_us,
 	       after.full_us - before.full_us, after.oom_kills - before.oom_kills,
 	       WIFEXITED(status) ? WEXITSTATUS(status) : 128, before.cache_kib * 1024);
+	print_nodes(page_kib);
 	if (status)
 		print_error();
 	print_report();

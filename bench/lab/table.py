@@ -4,6 +4,8 @@ import json
 
 MIB = 1 << 20
 CELL = ("size", "nodes", "kernel", "state")
+STATES = ["fresh", "clean-cache", "dirty-cache", "movable-holes", "slab", "unmovable-sparse",
+          "unmovable-dense", "locked", "everything"]
 MARK = "<!-- the table below is remade by `make lab` -->\n"
 
 
@@ -18,13 +20,15 @@ def load(path):
 
 
 def add(rows, row):
-    """The rows with this one in place of an older one of the same cell and contender."""
+    """The rows with this one in place of an older one of the same cell and contender. What started
+    from another saved guest goes too: the same recipe makes another state each time."""
     slim = {k: v for k, v in row.items() if k not in ("report", "error")}
     rungs = (row.get("report") or {}).get("rungs")
     if rungs:
         slim["rungs"] = [[r["name"], r["pages_after"] - r["pages_before"],
                           round(r["elapsed_ns"] / 1e6)] for r in rungs]
-    return [r for r in rows if key(r) != key(row)] + [slim]
+    return [r for r in rows if key(r) != key(row) and
+            (key(r)[:-1] != key(row)[:-1] or r.get("frozen") == row.get("frozen"))] + [slim]
 
 
 def save(path, rows):
@@ -42,9 +46,12 @@ def line(row):
 
 
 def cells(rows):
-    """{cell: {contender: row}} in the order of the rows' keys."""
+    """{cell: {contender: row}}: 2M first, few nodes, old kernels, states in the order of the docs."""
+    def order(row):
+        kernel = tuple(int(word) for word in row["kernel"].split("."))
+        return row["size"] != "2M", row["nodes"], kernel, STATES.index(row["state"]), row["contender"]
     found = {}
-    for row in sorted(rows, key=key):
+    for row in sorted(rows, key=order):
         found.setdefault(tuple(row[k] for k in CELL), {})[row["contender"]] = row
     return found
 
@@ -60,7 +67,7 @@ def judge(cell):
     peers = [r for n, r in cell.items() if n not in ("guestram", "exhaustive") and not r["oom_kills"]]
     if not ours or not peers:
         return None
-    best = max(p["pages"] for p in peers)
+    best = best_peer(cell)["pages"]
     equal = [p["elapsed_ns"] for p in peers if p["pages"] >= ours["pages"]]
     plain = cell.get("plain", {}).get("pages", 0)
     return {
@@ -76,23 +83,59 @@ def ratio(value):
     return "-" if value is None else f"{value:.2f}"
 
 
-def page(rows):
-    out = []
-    for cell, by_name in cells(rows).items():
+def best_peer(cell):
+    """The row of the peer with most pages, of equals the fastest; None without one."""
+    peers = [r for n, r in cell.items() if n not in ("guestram", "exhaustive") and not r["oom_kills"]]
+    return max(peers, key=lambda r: (r["pages"], -r["elapsed_ns"]), default=None)
+
+
+def short(row, name=False):
+    if not row:
+        return "-"
+    return (f"{row['pages']:,} ({row['elapsed_ns'] / 1e9:.1f} s)" + (f" {row['contender']}" if name else "") +
+            (" **killed**" if row["oom_kills"] else ""))
+
+
+def summary(by_cell):
+    """One table for each size, number of nodes and kernel: a line for each state."""
+    out, group = [], None
+    for cell, by_name in by_cell.items():
         size, nodes, kernel, state = cell
-        out.append(f"\n### {state}: {size} pages, {nodes} node{'s' if nodes > 1 else ''}, Linux {kernel}\n")
-        verdict = judge(by_name)
-        if verdict:
-            out.append(f"guestram: {ratio(verdict['of_best_peer'])} of the best peer, "
-                       f"{ratio(verdict['of_plain'])} of one plain write, "
-                       f"{ratio(verdict['of_attainable'])} of what anybody got.\n")
-        out.append("| contender | pages | wanted | time | cache lost | swapped | stalled | killed |")
-        out.append("|---|--:|--:|--:|--:|--:|--:|--:|")
+        if cell[:3] != group:
+            group = cell[:3]
+            out += ["", f"### {title(*group)}", "",
+                    "| state | wanted | plain | best peer | guestram | exhaustive | of best peer | of attainable |",
+                    "|---|--:|--:|--:|--:|--:|--:|--:|"]
+        verdict = judge(by_name) or {}
+        out.append(f"| {state} | {next(iter(by_name.values()))['wanted']:,} | "
+                   f"{short(by_name.get('plain'))} | {short(best_peer(by_name), True)} | "
+                   f"{short(by_name.get('guestram'))} | {short(by_name.get('exhaustive'))} | "
+                   f"{ratio(verdict.get('of_best_peer'))} | {ratio(verdict.get('of_attainable'))} |")
+    return out
+
+
+def title(size, nodes, kernel):
+    return f"{size} pages, {nodes} node{'s' if nodes > 1 else ''}, Linux {kernel}"
+
+
+def details(by_cell):
+    out = []
+    for cell, by_name in by_cell.items():
+        out += ["", f"### {cell[3]}: {title(*cell[:3])}", "",
+                "| contender | pages | on nodes | time | others | cache lost | swapped | stalled | killed |",
+                "|---|--:|--:|--:|--:|--:|--:|--:|--:|"]
         for name, r in sorted(by_name.items(), key=lambda item: -item[1]["pages"]):
-            out.append(f"| {name} | {r['pages']:,} | {r['wanted']:,} | {r['elapsed_ns'] / 1e9:.2f} s | "
+            nodes = " + ".join(f"{n:,}" for n in r.get("pages_by_node", [])) or "-"
+            others = f"{100 * r['others_share']:.0f} %" if "others_share" in r else "-"
+            out.append(f"| {name} | {r['pages']:,} | {nodes} | {r['elapsed_ns'] / 1e9:.2f} s | {others} | "
                        f"{r['cache_lost_bytes'] // MIB:,} MiB | {r['swapped_bytes'] // MIB:,} MiB | "
                        f"{r['stalled_some_us'] / 1e6:.2f} s | {r['oom_kills']} |")
-    return "\n".join(out) + "\n"
+    return out
+
+
+def page(rows):
+    by_cell = cells(rows)
+    return "\n".join(["", "## Summary", *summary(by_cell), "", "## All runs", *details(by_cell)]) + "\n"
 
 
 def write_page(path, rows):
