@@ -39,8 +39,11 @@ static const char *read_id(const char *p, unsigned long *ret)
 int gr_list_parse(const char *text, struct gr_list *ret, struct gr_error *err)
 {
 	_cleanup_list_ struct gr_list list = { 0 };
+	_cleanup_free_ char *seen = calloc(GR_LIST_ID_MAX + 1ul, 1);
 	const char *p = text;
 
+	if (!seen)
+		return gr_error_nomem(err);
 	while (isspace((unsigned char)*p))
 		p++;
 	while (*p) {
@@ -58,10 +61,8 @@ int gr_list_parse(const char *text, struct gr_list *ret, struct gr_error *err)
 		if (last > GR_LIST_ID_MAX)
 			return gr_error_set(err, GR_CLASS_USAGE, ERANGE,
 					    "'%.64s' has an id above %u", text, GR_LIST_ID_MAX);
-		for (unsigned long id = first; id <= last; id++) {
-			if (gr_list_add(&list, (unsigned int)id) < 0)
-				return gr_error_nomem(err);
-		}
+		/* Ranges may come in any order and overlap: each id is looked at once for each. */
+		memset(seen + first, 1, last - first + 1);
 		if (*p == ',' && p[1])
 			p++;
 		else if (isspace((unsigned char)*p) && p[strspn(p, " \t\r\n")] == '\0')
@@ -69,20 +70,38 @@ int gr_list_parse(const char *text, struct gr_list *ret, struct gr_error *err)
 		else if (*p)
 			return bad_list(text, err);
 	}
+	for (unsigned int id = 0; id <= GR_LIST_ID_MAX; id++) {
+		if (seen[id] && gr_list_add(&list, id) < 0)
+			return gr_error_nomem(err);
+	}
 	*ret = list;
 	list = (struct gr_list){ 0 };
 	return 0;
 }
 
+/* The place of the first id that is not below @id. */
+static size_t place_of(const struct gr_list *list, unsigned int id)
+{
+	size_t low = 0, high = list->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (list->ids[middle] < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 int gr_list_add(struct gr_list *list, unsigned int id)
 {
-	size_t at = list->count;
+	size_t at = place_of(list, id);
 
 	if (id > GR_LIST_ID_MAX)
 		return -ERANGE;
-	while (at > 0 && list->ids[at - 1] > id)
-		at--;
-	if (at > 0 && list->ids[at - 1] == id)
+	if (at < list->count && list->ids[at] == id)
 		return 0;
 	if (gr_grow(&list->ids, list->count, sizeof(*list->ids)) < 0)
 		return -ENOMEM;
@@ -107,11 +126,9 @@ int gr_list_copy(const struct gr_list *from, struct gr_list *ret)
 
 bool gr_list_has(const struct gr_list *list, unsigned int id)
 {
-	for (size_t i = 0; i < list->count; i++) {
-		if (list->ids[i] == id)
-			return true;
-	}
-	return false;
+	size_t at = place_of(list, id);
+
+	return at < list->count && list->ids[at] == id;
 }
 
 char *gr_list_text(const struct gr_list *list)

@@ -32,6 +32,9 @@ static void test_good(void **state)
 	check("0,1,2,2,1", "0-2");
 	check("0-1,3-4,2\n", "0-4");
 	check("65535", "65535");
+	/* However often the same ids come: no more work than for each once. */
+	check("1-25,9-44425,9-44425,9-25,9-44425", "1-44425");
+	check("40000-65535,0-39999", "0-65535");
 }
 
 static void test_bad(void **state)
