@@ -6,9 +6,10 @@
  * the lease.
  *
  * The counts and the processes cannot be read at one moment, and others take pages and let go of
- * them meanwhile. But pages that are lost are in use all the time: of many readings of the pool the
- * lowest is taken, and of several looks at the processes the one that found most. Where it cannot
- * be told for certain, no page is lost.
+ * them meanwhile: whose pages come and go may hold some at each reading and be seen at no look. So
+ * a count that moves while it is watched says nothing. Pages that are lost are in use all the time:
+ * of several looks at the processes the one that found most is taken. Where it cannot be told for
+ * certain, no page is lost.
  */
 #include <time.h>
 
@@ -21,10 +22,10 @@
 #define READINGS 20
 #define PAUSE_NS 1000000
 
-/* The fewest pages in use on the node in a while; no more is read once they are @enough or fewer.
- * Return: 0 or -errno. */
-static int read_lowest(const struct gr_root *root, uint64_t page_size_bytes, int node, int readings,
-		       uint64_t enough, uint64_t *lowest)
+/* Pages in use on the node, watched for a while; UINT64_MAX in *@in_use: not read before. Return: 0;
+ * -EAGAIN when the count moved; -errno. */
+static int watch(const struct gr_root *root, uint64_t page_size_bytes, int node, int readings,
+		 uint64_t *in_use)
 {
 	for (int i = 0; i < readings; i++) {
 		/* Not in step with anybody who takes and frees pages in a rhythm. */
@@ -32,14 +33,16 @@ static int read_lowest(const struct gr_root *root, uint64_t page_size_bytes, int
 							PAUSE_NS + (long)(gr_now_ns() % PAUSE_NS) };
 		_cleanup_pools_ struct gr_pools pools = { 0 };
 		const struct gr_pool_node *one;
+		uint64_t now;
 		int r = gr_pools_read(root, page_size_bytes, &pools, NULL);
 
 		if (r < 0)
 			return r;
 		one = gr_pools_node(&pools, node);
-		*lowest = one ? gr_min_u64(*lowest, one->total - one->free) : 0;
-		if (*lowest <= enough)
-			return 0;
+		now = one ? one->total - one->free : 0;
+		if (*in_use != UINT64_MAX && now != *in_use)
+			return -EAGAIN;
+		*in_use = now;
 		nanosleep(&pause, NULL);
 	}
 	return 0;
@@ -68,7 +71,7 @@ static int read_held(const struct gr_root *root, uint64_t page_size_bytes, int n
 
 uint64_t gr_lost_pages(const struct gr_root *root, uint64_t page_size_bytes, int node)
 {
-	uint64_t lowest = UINT64_MAX, most = 0;
+	uint64_t in_use = UINT64_MAX, most = 0;
 
 	/* The processes first: mostly the holder is among them, and that is the end of it. */
 	for (int looks = 0, i = 0; looks < LOOKS; i++) {
@@ -77,10 +80,10 @@ uint64_t gr_lost_pages(const struct gr_root *root, uint64_t page_size_bytes, int
 
 		if (r < 0 && (r != -EAGAIN || i == TRIES))
 			return 0;
-		r = read_lowest(root, page_size_bytes, node, readings, most, &lowest);
-		if (r < 0 || lowest <= most)
+		r = watch(root, page_size_bytes, node, readings, &in_use);
+		if (r < 0 || in_use <= most)
 			return 0;
 		looks += readings > 1;
 	}
-	return lowest - most;
+	return in_use - most;
 }
