@@ -175,6 +175,7 @@ def kernel_file(version):
 
 def stop(number, _frame):
     """So that no QEMU is left behind."""
+    print(f"lab: ended by signal {number}", file=sys.stderr, flush=True)
     raise SystemExit(128 + number)
 
 

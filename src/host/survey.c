@@ -35,8 +35,7 @@ struct reading {
 	uint64_t in_zone, looked_at;           /* pages of it */
 };
 
-/* Reads flags of pages that all exist. Return: 0, -EBADMSG if the file ends before them. */
-static int read_flags(int fd, uint64_t pfn, uint64_t *flags, uint64_t count)
+int gr_flags_read(int fd, uint64_t pfn, uint64_t *flags, uint64_t count)
 {
 	size_t want = count * sizeof(*flags), have = 0;
 
@@ -74,7 +73,7 @@ static int read_stretch(struct reading *reading, uint64_t pfn, uint64_t end)
 	while (pfn < end && r >= 0) {
 		uint64_t now = gr_min_u64(end - pfn, CHUNK_PAGES);
 
-		r = read_flags(reading->fd, pfn, reading->flags, now);
+		r = gr_flags_read(reading->fd, pfn, reading->flags, now);
 		if (r < 0)
 			return r;
 		mark_lazy(reading, pfn, now);

@@ -105,6 +105,14 @@ void gr_survey_done(struct gr_survey *survey);
 int gr_host_survey(const struct gr_root *root, uint64_t max_pages, struct gr_host *host,
 		   struct gr_error *err);
 
+/**
+ * gr_survey_stretch - what is in some pages at this moment
+ *
+ * All pages have to exist. Return: 0; -errno where that cannot be told, and @ret is untouched.
+ */
+int gr_survey_stretch(const struct gr_root *root, uint64_t start_pfn, uint64_t pages,
+		      struct gr_page_kinds *ret);
+
 /** gr_survey_size - what is known of a size on a node, or NULL. */
 const struct gr_survey_size *gr_survey_size(const struct gr_survey *survey, unsigned int node,
 					    uint64_t page_size_bytes);

@@ -134,22 +134,27 @@ int gr_fold_start(struct gr_fold *fold, uint64_t pfn)
 	return r;
 }
 
-/* Counts pages that lie in one range of the smallest size. */
-static void count_pages(struct gr_fold *fold, const uint64_t *flags, uint64_t count)
+void gr_flags_count(const uint64_t *flags, uint64_t count, enum gr_kind *head,
+		    struct gr_page_kinds *sum)
 {
-	struct gr_page_kinds *kinds = &fold->sizes[0].kinds;
 	uint64_t i = 0;
 
 	while (i < count) {
 		uint64_t same = flags[i], start = i++;
-		enum gr_kind kind = gr_kind_of_flags(same, fold->head);
+		enum gr_kind kind = gr_kind_of_flags(same, *head);
 
 		while (i < count && flags[i] == same)
 			i++;
-		*field(kinds, kind) += i - start;
+		*field(sum, kind) += i - start;
 		if (!gr_flags_have_tail(same))
-			fold->head = gr_flags_have_head(same) ? kind : GR_KIND_COUNT;
+			*head = gr_flags_have_head(same) ? kind : GR_KIND_COUNT;
 	}
+}
+
+/* Counts pages that lie in one range of the smallest size. */
+static void count_pages(struct gr_fold *fold, const uint64_t *flags, uint64_t count)
+{
+	gr_flags_count(flags, count, &fold->head, &fold->sizes[0].kinds);
 	fold->sizes[0].seen += count;
 	fold->pfn += count;
 }

@@ -39,6 +39,16 @@ enum gr_kind gr_kind_of_flags(uint64_t flags, enum gr_kind head);
 bool gr_flags_have_head(uint64_t flags);
 bool gr_flags_have_tail(uint64_t flags);
 
+/** gr_flags_read - flags of pages that all exist. Return: 0, -EBADMSG if the file ends before them. */
+int gr_flags_read(int fd, uint64_t pfn, uint64_t *flags, uint64_t count);
+
+/**
+ * gr_flags_count - add up what pages in a row are
+ * @head: kind of the compound page at hand from one call to the next; GR_KIND_COUNT at the start
+ */
+void gr_flags_count(const uint64_t *flags, uint64_t count, enum gr_kind *head,
+		    struct gr_page_kinds *sum);
+
 /* --- fold --- */
 
 struct gr_fold_size {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Gigantic pages by way of memory blocks, with consent: the ranges with the least to move, and
- * nothing in them that cannot, go offline block by block and come back empty; then a write takes
- * them before they fill again. Ranges with anybody's huge pages are never touched: offlining
- * dissolves free ones. Gigantic pages never come out of ZONE_MOVABLE, so a range from there comes back
- * as the kernel's own memory, lent until the lease is over. One block that does not give way ends its range, and what had gone comes
- * back at once.
+ * Gigantic pages by way of memory blocks, with consent: range after range goes offline block by
+ * block and comes back empty; then a write takes it before it fills again. A gigantic page never
+ * comes out of ZONE_MOVABLE, so a range from there comes back as the kernel's own memory: it is
+ * lent, and returns when the page is given back. One block that does not give way ends its range,
+ * and what had gone comes back at once.
  *
- * What is moved must fit elsewhere above the floor. Every block event makes many distributions
- * reload kdump, so their number is bounded.
+ * Each range is looked at again right before, block by block: those that may refuse come first,
+ * while there is nothing to undo. Every block event makes many distributions reload kdump, so their
+ * number is bounded, and told.
  */
 #include "lease/evacuate.h"
 
@@ -17,147 +17,248 @@
 
 #include "base/size.h"
 #include "base/util.h"
-#include "host/survey.h"
 #include "lease/blocks.h"
-#include "plan/scope.h"
+#include "plan/weigh.h"
 
-#define FAILURES_MAX 8
-#define BLOCKING_MAX 256
-#define RANGE_NS (UINT64_C(10) * 1000000000)
+#define REFUSED_MAX 8
+#define MISSED_MAX 3
+#define BLOCKS_MAX 512
+#define RANGE_NS (UINT64_C(20) * 1000000000)
+
+/* One rung, from its first range to its note. */
+struct work {
+	struct gr_climb *climb;
+	struct gr_lease_grant *grant;
+	const struct gr_look *look;
+	uint64_t block_bytes, wanted; /* pages */
+	uint64_t blocks, lent, moved_pages, shrunk_pages;
+	unsigned int tried, emptied, refused, crowded;
+	unsigned int missed; /* emptied, and filled again before they could be taken */
+};
+
+struct block {
+	uint64_t number, unknown_pages;
+};
 
 bool gr_worth_evacuating(const struct gr_climb *climb, const struct gr_look *look)
 {
+	const struct gr_host *host = look->host;
 	uint64_t block_bytes;
 
-	return look->gigantic && look->node >= 0 &&
-	       gr_block_bytes(climb->ledger->root, &block_bytes) >= 0 &&
-	       block_bytes <= look->page_size_bytes;
+	/* The survey lists ranges of the largest size only. */
+	return look->gigantic && look->node >= 0 && !climb->ledger->keep_blocks &&
+	       look->page_size_bytes == host->page_sizes[host->page_size_count - 1] &&
+	       gr_block_bytes(climb->ledger->root, &block_bytes) >= 0;
 }
 
-static uint64_t to_move(const struct gr_survey_range *range)
+/* May the whole unit be away for a moment? What is taken from the kernel's own zones stays so. */
+static bool above_floor(const struct work *work, const struct gr_host *host,
+			const struct gr_unit *unit)
 {
-	return gr_kinds_movable(&range->pages);
+	const struct gr_floor *floor = &work->climb->options->floor;
+	uint64_t bytes = gr_mul_sat(unit->pages, gr_base_page(host));
+
+	return gr_floor_room_in(host, floor, !unit->movable_zone,
+				unit->movable_zone ? -1 : work->look->node) >= bytes;
 }
 
-/* May it be tried? A few pages that look like the kernel's may be free ones on a CPU's own list,
- * and a failure shows at once. */
-static bool candidate(const struct gr_survey_range *range, int node)
+static int compare_blocks(const void *a, const void *b)
 {
-	return range->node == (unsigned int)node && !range->pages.huge &&
-	       !range->pages.absent && gr_kinds_blocking(&range->pages) <= BLOCKING_MAX;
+	const struct block *x = a, *y = b;
+
+	if (x->unknown_pages != y->unknown_pages)
+		return x->unknown_pages > y->unknown_pages ? -1 : 1;
+	return x->number < y->number ? -1 : 1;
 }
 
-static int compare(const void *a, const void *b)
+/* The blocks of a unit as they are now, those that may refuse first. Return: 0; -EBUSY; -errno. */
+static int look_at_blocks(const struct work *work, const struct gr_unit *unit, struct block *blocks)
 {
-	const struct gr_survey_range *x = *(struct gr_survey_range *const *)a;
-	const struct gr_survey_range *y = *(struct gr_survey_range *const *)b;
-	uint64_t p = gr_kinds_blocking(&x->pages), q = gr_kinds_blocking(&y->pages);
+	for (uint64_t i = 0; i < unit->blocks; i++) {
+		struct gr_page_kinds kinds;
+		int r = gr_block_kinds(work->climb->ledger->root, unit->first_block + i,
+				       work->block_bytes, &kinds);
 
-	if (p != q)
-		return p < q ? -1 : 1;
-	return to_move(x) < to_move(y) ? -1 : to_move(x) > to_move(y);
-}
-
-/* The candidates, those with the least in the way first. Return: how many, or -ENOMEM. */
-static int choose(const struct gr_survey *survey, int node, const struct gr_survey_range ***ret)
-{
-	const struct gr_survey_range **list =
-		calloc(survey->range_count + 1, sizeof(struct gr_survey_range *));
-	int count = 0;
-
-	if (!list)
-		return -ENOMEM;
-	for (size_t i = 0; i < survey->range_count; i++) {
-		if (candidate(&survey->ranges[i], node))
-			list[count++] = &survey->ranges[i];
+		if (r < 0)
+			return r;
+		if (!gr_kinds_may_go(&kinds, unit->movable_zone))
+			return -EBUSY;
+		blocks[i] = (struct block){ .number = unit->first_block + i,
+					    .unknown_pages = kinds.kernel };
 	}
-	qsort(list, (size_t)count, sizeof(struct gr_survey_range *), compare);
-	*ret = list;
-	return count;
+	qsort(blocks, unit->blocks, sizeof(*blocks), compare_blocks);
+	return 0;
 }
 
-/* Is there room elsewhere for what is in the range, above the floor? */
-static bool has_room(const struct gr_climb *climb, const struct gr_survey_range *range,
-		     const struct gr_host *host)
+/* Somebody may have grown a pool since: that block would lose its pages. */
+static int offline_one(struct work *work, struct block block, uint64_t deadline)
 {
-	uint64_t room = gr_floor_room(host, &climb->options->floor, host->default_page_size_bytes ?
-				      host->default_page_size_bytes : gr_base_page(host), -1);
+	struct gr_page_kinds kinds;
+	int r = gr_block_kinds(work->climb->ledger->root, block.number, work->block_bytes, &kinds);
 
-	/* The whole range is gone for the moment, free parts as well. */
-	return room >= gr_mul_sat(gr_kinds_movable(&range->pages) + range->pages.free,
-				  gr_base_page(host));
-}
-
-/* Offline and back. Return: 0 when every block was empty once; -EBUSY ...; -EIO (stranded). */
-static int cycle(struct gr_climb *climb, uint64_t first, uint64_t count, struct gr_error *err)
-{
-	uint64_t deadline = gr_now_ns() + RANGE_NS, gone = 0;
-	int r = 0, back = 0;
-
-	for (; gone < count && r >= 0; gone++)
-		r = gr_block_offline(climb->ledger, first + gone, deadline,
-				     climb->options->interrupted);
-	for (uint64_t i = 0; i < gone; i++) {
-		int one = r < 0 && i == gone - 1 ? 0 : gr_block_online(climb->ledger, first + i, r < 0);
-
-		if (one < 0)
-			back = one;
-	}
-	if (back < 0) {
-		gr_error_set(err, GR_CLASS_STRANDED, -back,
-			     "memory blocks %" PRIu64 " to %" PRIu64 " did not all come back",
-			     first, first + count - 1);
-		gr_error_hint(err, "`guestram recover` tries again");
-		return -EIO;
-	}
+	if (r < 0 || kinds.huge)
+		return r < 0 ? r : -EBUSY;
+	r = gr_block_offline(work->climb->ledger, block.number, deadline,
+			     work->climb->options->interrupted);
+	work->blocks += r >= 0;
 	return r;
 }
 
-static int note(struct gr_rung *rung, uint64_t blocks, unsigned int ranges, unsigned int failed)
+/* Offline and back. Return: 0 when every block was empty once; -EBUSY ...; -EIO (stranded). */
+static int cycle(struct work *work, const struct gr_unit *unit, const struct block *blocks,
+		 struct gr_error *err)
 {
-	char a[GR_TEXT_MAX];
+	const struct gr_climb *climb = work->climb;
+	uint64_t deadline = gr_min_u64(gr_now_ns() + RANGE_NS,
+				       gr_add_sat(climb->start_ns, climb->budget.timeout_ns));
+	_cleanup_free_ uint64_t *gone = calloc(unit->blocks, sizeof(*gone));
+	size_t count = 0, stranded;
+	int r = 0;
 
-	return gr_asprintf(&rung->note, "%s memory blocks were offline for a moment: %u ranges "
-			   "emptied, %u could not be", gr_count_text(blocks, a), ranges, failed);
+	if (!gone)
+		return gr_error_nomem(err);
+	for (uint64_t i = 0; i < unit->blocks && r >= 0; i++) {
+		r = offline_one(work, blocks[i], deadline);
+		if (r >= 0)
+			gone[count++] = blocks[i].number;
+	}
+	gr_blocks_online(climb->ledger, gone, count, r < 0, &stranded);
+	if (!stranded)
+		return r;
+	r = gr_error_set(err, GR_CLASS_STRANDED, EIO,
+			 "%zu of memory blocks %" PRIu64 " to %" PRIu64 " did not come back online",
+			 stranded, unit->first_block, unit->first_block + unit->blocks - 1);
+	gr_error_hint(err, "`guestram recover` tries again");
+	return r;
+}
+
+/* By how much pools on the node are smaller than before: told, not undone, since their owners may
+ * have done it. */
+static uint64_t shrunk_pages(const struct gr_host *before, const struct gr_host *after, int node)
+{
+	uint64_t pages = 0;
+
+	for (size_t i = 0; i < before->pool_count; i++) {
+		const struct gr_pool *was = &before->pools[i], *is;
+
+		is = gr_host_pool(after, was->page_size_bytes, node);
+		if (was->node == node && is)
+			pages += gr_sub_floor(was->total, is->total);
+	}
+	return pages;
+}
+
+/* Takes what was emptied, at once. */
+static int take(struct work *work, const struct gr_host *before, const struct gr_unit *unit,
+		struct gr_error *err)
+{
+	const struct gr_floor *floor = &work->climb->options->floor;
+	uint64_t size = work->look->page_size_bytes, got = 0, pages;
+	_cleanup_host_ struct gr_host *host = NULL;
+	int r = gr_host_read(work->climb->ledger->root, GR_READ_POOLS, &host, err);
+
+	if (r < 0)
+		return r;
+	work->shrunk_pages += shrunk_pages(before, host, work->look->node);
+	pages = gr_min_u64(unit->pages * gr_base_page(host) / size, work->wanted);
+	pages = gr_min_u64(pages, gr_floor_room(host, floor, size, work->look->node) / size);
+	r = pages ? gr_attempt(work->climb, work->grant, host, pages, &got, err) : 0;
+	work->wanted -= gr_min_u64(got, work->wanted);
+	work->missed += got < pages || !pages;
+	return r;
+}
+
+/* One unit, if nothing speaks against it. Return: 0; -errno that ends the rung. */
+static int try_unit(struct work *work, const struct gr_unit *unit, struct gr_error *err)
+{
+	_cleanup_host_ struct gr_host *host = NULL;
+	_cleanup_free_ struct block *blocks = calloc(unit->blocks, sizeof(*blocks));
+	int r = gr_host_read(work->climb->ledger->root, GR_READ_POOLS, &host, err);
+
+	if (r < 0)
+		return r;
+	if (!blocks)
+		return gr_error_nomem(err);
+	if (!above_floor(work, host, unit) ||
+	    !gr_unit_has_room(host, (unsigned int)work->look->node, unit)) {
+		work->crowded++;
+		return 0;
+	}
+	if (look_at_blocks(work, unit, blocks) < 0)
+		return 0;
+	work->tried++;
+	r = cycle(work, unit, blocks, err);
+	if (r == -EIO || r == -ENOMEM)
+		return r;
+	if (r < 0) {
+		work->refused++;
+		return 0;
+	}
+	work->emptied++;
+	work->lent += unit->movable_zone ? unit->blocks : 0;
+	work->moved_pages += gr_kinds_movable(&unit->kinds);
+	return take(work, host, unit, err);
+}
+
+/* What it took, and where it ended, for people. */
+static int note(const struct work *work, const struct gr_survey *survey, struct gr_rung *rung)
+{
+	char blocks[GR_TEXT_MAX], moved[GR_TEXT_MAX], lent[GR_TEXT_MAX], lost[GR_TEXT_MAX];
+	bool away = work->moved_pages && gr_moves_to_other_nodes(work->look->host);
+
+	if (!survey->known)
+		return gr_asprintf(&rung->note, "what is in memory cannot be seen in "
+						"/proc/kpageflags");
+	if (!work->tried)
+		return gr_asprintf(&rung->note, "no range can be emptied%s", work->crowded ?
+				   ": what is in them has no room elsewhere" : "");
+	return gr_asprintf(&rung->note,
+			   "memory blocks offline for a moment: %s; ranges taken: %u, refused: %u, "
+			   "filled again: %u%s%s%s%s%s%s",
+			   gr_count_text(work->blocks, blocks), work->emptied - work->missed,
+			   work->refused, work->missed,
+			   away ? "; moved to other nodes: " : "",
+			   away ? gr_size_text(work->moved_pages * gr_base_page(work->look->host),
+					       moved) : "",
+			   work->lent ? "; blocks lent by ZONE_MOVABLE: " : "",
+			   work->lent ? gr_count_text(work->lent, lent) : "",
+			   work->shrunk_pages ? "; pages that left other pools meanwhile: " : "",
+			   work->shrunk_pages ? gr_count_text(work->shrunk_pages, lost) : "");
 }
 
 int gr_evacuate(struct gr_climb *climb, struct gr_lease_grant *grant, const struct gr_look *look,
 		struct gr_rung *rung, struct gr_error *err)
 {
+	struct work work = { .climb = climb, .grant = grant, .look = look,
+			     .wanted = look->short_pages };
+	size_t at = (size_t)(rung - climb->report->rungs), count = 0;
 	_cleanup_survey_ struct gr_survey survey = { 0 };
-	_cleanup_free_ const struct gr_survey_range **list = NULL;
-	size_t at = (size_t)(rung - climb->report->rungs);
-	uint64_t block_bytes, per_range, blocks = 0, wanted = look->short_pages;
-	unsigned int emptied = 0, failed = 0;
-	int count, r = gr_survey_read(climb->ledger->root, look->host, look->node, 0, &survey, err);
+	_cleanup_free_ struct gr_unit *units = NULL;
+	struct gr_unit_shape shape;
+	uint64_t returned;
+	int r = gr_survey_read(climb->ledger->root, look->host, look->node, 0, &survey, err);
 
-	if (r < 0 || gr_block_bytes(climb->ledger->root, &block_bytes) < 0)
+	if (r < 0)
 		return r;
-	count = choose(&survey, look->node, &list);
-	if (count < 0)
+	/* A kernel without memory hot-unplug has one rung less. */
+	if (gr_block_bytes(climb->ledger->root, &work.block_bytes) < 0 ||
+	    gr_block_top(climb->ledger->root, (unsigned int)look->node, &shape.top_block) < 0)
+		return 0;
+	shape.range_pages = look->page_size_bytes / gr_base_page(look->host);
+	shape.block_pages = work.block_bytes / gr_base_page(look->host);
+	if (gr_units_choose(&survey, (unsigned int)look->node, &shape, &units, &count) < 0)
 		return gr_error_nomem(err);
-	per_range = look->page_size_bytes / block_bytes;
-	for (int i = 0; i < count && wanted && failed < FAILURES_MAX && !gr_climb_stopped(climb); i++) {
-		_cleanup_host_ struct gr_host *host = NULL;
-		uint64_t start = list[i]->start_pfn * gr_base_page(look->host), got = 0;
-
-		r = gr_host_read(climb->ledger->root, GR_READ_POOLS, &host, err);
-		if (r < 0)
-			return r;
-		if (!has_room(climb, list[i], host))
-			continue;
-		r = cycle(climb, start / block_bytes, per_range, err);
-		blocks += per_range;
-		if (r == -EIO)
-			return r;
-		failed += r < 0;
-		if (r < 0)
-			continue;
-		emptied++;
-		r = gr_attempt(climb, grant, host, 1, &got, err);
-		if (r < 0)
-			return r;
-		wanted -= got;
+	for (size_t i = 0; i < count && r >= 0 && work.wanted; i++) {
+		if (work.refused == REFUSED_MAX || work.missed == MISSED_MAX ||
+		    work.blocks + units[i].blocks > BLOCKS_MAX || gr_climb_stopped(climb))
+			break;
+		r = try_unit(&work, &units[i], err);
 	}
-	return note(&climb->report->rungs[at], blocks, emptied, failed) < 0 ? gr_error_nomem(err) : 0;
+	/* What was lent in vain returns. */
+	if (r >= 0 && work.missed)
+		r = gr_blocks_recover(climb->ledger, &returned, err);
+	/* gr_attempt() may have added to the report: the rung may lie elsewhere by now. */
+	if (r >= 0 && note(&work, &survey, &climb->report->rungs[at]) < 0)
+		return gr_error_nomem(err);
+	return r;
 }

@@ -137,9 +137,10 @@ int gr_give_back(struct gr_ledger *ledger, const char *name, uint64_t *ret_pages
 	if (r == 1 && gr_lease_pages(lease))
 		r = tell_lost(lease, pages, err);
 	gr_lease_free(lease);
-	if (r >= 0 && gr_blocks_noted(ledger))
-		r = gr_blocks_recover(ledger, !gr_ledger_has_gigantic(ledger), &blocks, err);
-	return r < 0 ? r : 0;
+	if (r < 0)
+		return r;
+	/* Blocks that were lent for the lease: nothing to do for others. */
+	return gr_blocks_recover(ledger, &blocks, err);
 }
 
 int gr_give_back_own(struct gr_ledger *ledger, const struct gr_lease *lease, uint64_t *ret_pages,

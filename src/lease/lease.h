@@ -115,6 +115,10 @@ int gr_ledger_open(const struct gr_root *root, bool read_only, uint64_t timeout_
 		   struct gr_ledger **ret, struct gr_error *err);
 void gr_ledger_close(struct gr_ledger *ledger);
 
+/** gr_ledger_keep_blocks - for callers that must be quick, as hooks: memory blocks that are offline
+ * are brought back as ever, but none is taken offline. */
+void gr_ledger_keep_blocks(struct gr_ledger *ledger);
+
 static inline void gr_ledger_closep(struct gr_ledger **ledger)
 {
 	gr_ledger_close(*ledger);

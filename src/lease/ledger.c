@@ -196,6 +196,11 @@ void gr_ledger_close(struct gr_ledger *ledger)
 	free(ledger);
 }
 
+void gr_ledger_keep_blocks(struct gr_ledger *ledger)
+{
+	ledger->keep_blocks = true;
+}
+
 static int write_file(int dir_fd, const char *name, const char *text)
 {
 	_cleanup_close_ int fd = openat(dir_fd, name,

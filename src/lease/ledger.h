@@ -14,6 +14,7 @@ struct gr_ledger {
 	int leases_fd; /* run/guestram/leases */
 	int lock_fd;   /* -1: read-only */
 	char boot_id[40];
+	bool keep_blocks; /* see gr_ledger_keep_blocks() */
 };
 
 /** gr_lease_to_text - the file of a lease, malloc'ed; NULL when there is no memory. */

@@ -187,12 +187,12 @@ static int recover_blocks(struct gr_ledger *ledger, struct gr_recovery *recovery
 {
 	uint64_t blocks;
 	char *text = NULL, count[GR_TEXT_MAX];
-	int r = gr_blocks_recover(ledger, !gr_ledger_has_gigantic(ledger), &blocks, err);
+	int r = gr_blocks_recover(ledger, &blocks, err);
 
 	if (!blocks)
 		return r;
-	if (gr_asprintf(&text, "brought %s memory blocks back online",
-			gr_count_text(blocks, count)) < 0 || add_action(recovery, text) < 0)
+	if (gr_asprintf(&text, "brought back %s memory block%s", gr_count_text(blocks, count),
+			gr_plural(blocks)) < 0 || add_action(recovery, text) < 0)
 		return gr_error_nomem(err);
 	return r;
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # The ladder's rungs that need another machine than this one, in test guests: nodes that are a wish,
-# smaller pages for large ones, demotion, evacuation. The scripts in tests/guest/scripts are the tests.
+# smaller pages for large ones, demotion. The scripts in tests/guest/scripts are the tests.
 
 bats_require_minimum_version 1.5.0
 load common
@@ -14,7 +14,6 @@ setup_file() {
 	mkdir -p "$BATS_FILE_TMPDIR/bin"
 	cc -O2 -static -o "$BATS_FILE_TMPDIR/bin/holder" "$TESTS/guest/holder.c"
 	cc -O2 -static -o "$BATS_FILE_TMPDIR/bin/eat" "$TESTS/guest/eat.c"
-	cc -O2 -static -o "$BATS_FILE_TMPDIR/bin/fragment" "$TESTS/../bench/lab/fragment.c"
 }
 
 in_guest() { # LEAST-OKS ARG...
@@ -22,7 +21,7 @@ in_guest() { # LEAST-OKS ARG...
 	shift
 	command -v qemu-system-x86_64 >/dev/null || must_run "no qemu-system-x86_64"
 	run "$TESTS/guest/run" --timeout 400 --add "$GUESTRAM:/bin/guestram" --add "$BIN/holder:/bin/holder" \
-		--add "$BIN/eat:/bin/eat" --add "$BIN/fragment:/bin/fragment" "$@"
+		--add "$BIN/eat:/bin/eat" "$@"
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[ "$(grep -c '^ok: ' <<<"$output")" -ge "$least" ]
@@ -37,9 +36,4 @@ in_guest() { # LEAST-OKS ARG...
 @test "wishes, fallback and demotion on Linux 6.12" {
 	in_guest 10 --kernel 6.12 --nodes 2 --mem 7G --append "hugepagesz=1G hugepages=0:1,1:1" \
 		"$TESTS/guest/scripts/ladder.sh"
-}
-
-@test "ranges of ZONE_MOVABLE are lent for gigantic pages, and returned" {
-	in_guest 10 --kernel 6.12 --nodes 1 --mem 9G --append "kernelcore=3G" \
-		"$TESTS/guest/scripts/evacuate.sh"
 }
