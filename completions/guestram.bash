@@ -6,17 +6,20 @@ declare -gA _guestram_options=(
 	[host]="--survey --json --root --help"
 	[plan]="--memory --page-size --node --backing --goal --keep-free --passthrough --shared
 		--hotplug --balloon --ksm --migration --locked --json --root --help"
-	[reserve]="--memory --page-size --node --preferred --fallback --partial --name --external --owner-pid --keep-free
+	[reserve]="--memory --page-size --node --preferred --fallback --partial --lend --name
+		--external --owner-pid --keep-free
 		--timeout --max-cache-lost --max-swapped --allow --json --root --help"
 	[release]="--force --json --root --help"
-	[list]="--json --root --help"
+	[list]="--history --json --root --help"
 	[recover]="--json --root --help"
 	[run]="--memory --backing --page-size --node --goal --populate --threads --name --user
 		--print --preferred --fallback --keep-free --timeout --max-cache-lost --max-swapped --allow
 		--passthrough --shared --hotplug --balloon --ksm --migration --locked --json
 		--root --help"
-	[inspect]="--json --root --help"
-	[doctor]="--ledger --json --root --help"
+	[inspect]="--all --expect --watch --exact --qmp --collapse --rate --json --root --help"
+	[doctor]="--error --log --domain --argv --pid --ledger --keep-free --json --root --help"
+	[libvirt]="--backing --page-size --node --fallback --shared --dry-run --file --all --destination
+		--connect --no-hook --keep-free --json --root --help"
 )
 
 _guestram()
@@ -42,10 +45,15 @@ _guestram()
 	-p | --page-size) mapfile -t COMPREPLY < <(compgen -W "2M 1G" -- "$cur") ;;
 	--allow) mapfile -t COMPREPLY < <(compgen -W "drop-caches evacuate demote none" -- "$cur") ;;
 	--fallback) mapfile -t COMPREPLY < <(compgen -W "2M 2M,thp thp 4k" -- "$cur") ;;
-	--root) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
+	--expect) mapfile -t COMPREPLY < <(compgen -W "2M>=99% 1G>=99% huge>=99% node0>=99% locked>=100% touched>=100%" -- "$cur") ;;
+	--qmp) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	--root | --destination) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
 	--user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
+	--log | --domain | --argv | --file) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	-m | --memory | -n | --node | --owner-pid | --keep-free | --threads | --name | --timeout | \
-		--max-cache-lost | --max-swapped) ;;
+		--max-cache-lost | --max-swapped | --error | --pid | --watch | --rate) ;;
+	--connect) ;;
+	libvirt) mapfile -t COMPREPLY < <(compgen -W "enable disable check list attach-memory import install-hook remove-hook" -- "$cur") ;;
 	*) mapfile -t COMPREPLY < <(compgen -W "${_guestram_options[$verb]-}" -- "$cur") ;;
 	esac
 }

@@ -2,14 +2,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # The ways to get huge pages that are compared: contender.sh NAME PAGE-KIB PAGES.
+# shellcheck source=bench/lab/program.sh
+. /lab/program
 name=$1 kib=$2 pages=$3
 pool=/sys/kernel/mm/hugepages/hugepages-${kib}kB/nr_hugepages
-# The guest has no loader and no libraries of its own.
-program() { # NAME ARG...
-	file=/lab/$1
-	shift
-	/lab/ld-linux-x86-64.so.2 --library-path /lab "$file" "$@"
-}
 have() { cat "$pool"; }
 # Until as many rounds in a row brought nothing
 until_stuck() { # ROUNDS COMMAND
@@ -60,8 +56,9 @@ proxmox)
 		[ "$free" -ge $need ] || echo $(($(cat "$file/nr_hugepages") + need - free)) >"$file/nr_hugepages"
 	done
 	;;
-guestram)
-	program guestram reserve lab -m "$((pages * kib / 1024))M" -p "${kib}K" --partial --keep-free 128M \
+guestram | guestram-most)
+	[ $name = guestram ] || pages=$(awk -v k="$kib" '$1 == "MemTotal:" { print int($2 / k) }' /proc/meminfo)
+	program guestram reserve lab -m "$((pages * kib / 1024))M" -p "${kib}K" --partial --keep-free $KEEP_FREE \
 		--json $GUESTRAM_OPTIONS >/lab/report
 	;;
 exhaustive)

@@ -2,7 +2,9 @@
 /*
  * fragment: puts a Linux host's free memory into a chosen, repeatable state.
  *
- *   fragment movable   MIB KEEP          anonymous 4 KiB pages, every KEEP-th page stays
+ *   fragment movable   MIB KEEP          anonymous 4 KiB pages, one in KEEP stays, chosen at random: the
+ *                                        kernel's search for free pages goes in strides, and misses
+ *                                        holes that come in strides of their own
  *   fragment locked    MIB KEEP          the same, and what stays is locked
  *   fragment unmovable MIB PAGES [SEED]  fills MIB with page tables, which cannot move, and frees all but
  *                                        PAGES of them, chosen at random
@@ -69,10 +71,11 @@ static size_t number(const char *text)
 static char *movable(int argc, char **argv, size_t *ret_bytes)
 {
 	size_t bytes = number(argv[0]) << 20, keep = argc > 1 ? number(argv[1]) : 1;
+	uint64_t seed = SEED;
 	char *p = anon(bytes);
 
 	for (size_t i = 0; i < bytes / page; i++) {
-		if (keep && i % keep)
+		if (keep && rnd(&seed) % keep)
 			madvise(p + i * page, page, MADV_DONTNEED);
 		else
 			memset(p + i * page, 1, page / 4);

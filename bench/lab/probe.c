@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * probe: what a contender got and what it cost, on one line of JSON. It reads the host's figures, runs
- * /lab/contender NAME, and reads them again. Static, since it runs in guests without a library.
+ * probe: what a contender got and what it cost, on one line of JSON. It lets the contender foretell
+ * what it will get, reads the host's figures, runs /lab/contender NAME, and reads them again. Static, since it runs in guests without a library.
  *   probe NAME PAGE-KIB PAGES [OPTION]...    options of guestram
  */
 #define _GNU_SOURCE
@@ -85,16 +85,17 @@ static uint64_t lost(uint64_t before, uint64_t after)
 	return before > after ? (before - after) * 1024 : 0;
 }
 
-static void print_report(void)
+/* A document that the contender wrote. */
+static void print_document(const char *key, const char *path)
 {
 	static char buf[262144];
 
-	slurp("/lab/report", buf, sizeof(buf));
+	slurp(path, buf, sizeof(buf));
 	for (char *c = buf; *c; c++) {
 		if (*c == '\n')
 			*c = ' ';
 	}
-	printf(", \"report\": %s", buf[0] ? buf : "null");
+	printf(", \"%s\": %s", key, buf[0] ? buf : "null");
 }
 
 /* What a contender that failed said at last. */
@@ -108,6 +109,18 @@ static void print_error(void)
 			*c = ' ';
 	}
 	printf(", \"error\": \"%s\"", strlen(buf) > 300 ? buf + strlen(buf) - 300 : buf);
+}
+
+static int run(const char *program, char **argv)
+{
+	int status;
+
+	if (vfork() == 0) {
+		execl("/bin/sh", "sh", program, argv[1], argv[2], argv[3], (char *)NULL);
+		_exit(127);
+	}
+	wait(&status);
+	return status;
 }
 
 int main(int argc, char **argv)
@@ -125,12 +138,9 @@ int main(int argc, char **argv)
 		strncat(options, " ", sizeof(options) - strlen(options) - 1);
 	}
 	setenv("GUESTRAM_OPTIONS", options, 1);
+	run("/lab/foretell", argv);
 	look(page_kib, &before);
-	if (vfork() == 0) {
-		execl("/bin/sh", "sh", "/lab/contender", argv[1], argv[2], argv[3], (char *)NULL);
-		_exit(127);
-	}
-	wait(&status);
+	status = run("/lab/contender", argv);
 	look(page_kib, &after);
 	printf("{\"contender\": \"%s\", \"wanted\": %s, \"pages\": %" PRIu64 ", \"elapsed_ns\": %" PRIu64
 	       ", \"cache_lost_bytes\": %" PRIu64 ", \"swapped_bytes\": %" PRIu64
@@ -145,7 +155,8 @@ int main(int argc, char **argv)
 	print_nodes(page_kib);
 	if (status)
 		print_error();
-	print_report();
+	print_document("report", "/lab/report");
+	print_document("foretold", "/lab/foretold");
 	puts("}");
 	return 0;
 }

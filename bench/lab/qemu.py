@@ -53,7 +53,7 @@ class Guest:
         self.command("qmp_capabilities")
 
     def connect(self, name):
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120  # memory is touched first, and may be cold
         while True:
             try:
                 s = socket.socket(socket.AF_UNIX)

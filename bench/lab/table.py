@@ -19,10 +19,20 @@ def load(path):
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
 
 
+def foretold(row):
+    """What guestram said beforehand of the pages of that size on all nodes; None where it did not know."""
+    size = {"2M": 2 * MIB, "1G": 1024 * MIB}[row["size"]]
+    pools = [p for p in row["foretold"]["obtainable"] if p["page_size_bytes"] == size]
+    return {key: None if any(p[f"obtainable_{key}"] is None for p in pools)
+            else sum(p[f"obtainable_{key}"] for p in pools) for key in ("now", "by_ladder", "at_most")}
+
+
 def add(rows, row):
     """The rows with this one in place of an older one of the same cell and contender. What started
     from another saved guest goes too: the same recipe makes another state each time."""
-    slim = {k: v for k, v in row.items() if k not in ("report", "error")}
+    slim = {k: v for k, v in row.items() if k not in ("report", "error", "foretold")}
+    if row.get("foretold"):
+        slim["foretold"] = foretold(row)
     rungs = (row.get("report") or {}).get("rungs")
     if rungs:
         slim["rungs"] = [[r["name"], r["pages_after"] - r["pages_before"],
@@ -36,7 +46,10 @@ def save(path, rows):
 
 
 def line(row):
-    rungs = " ".join(f"{n}+{p}/{ms}ms" for n, p, ms in add([], row)[0].get("rungs", []))
+    slim = add([], row)[0]
+    rungs = " ".join(f"{n}+{p}/{ms}ms" for n, p, ms in slim.get("rungs", []))
+    if "foretold" in slim:
+        rungs = "foretold {now}/{by_ladder}/{at_most} ".format(**slim["foretold"]) + rungs
     if row.get("error"):
         rungs += " " + row["error"]
     return (f"{row['size']} {row['nodes']}n {row['kernel']} {row['state']:16} {row['contender']:12} "

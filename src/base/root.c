@@ -308,6 +308,33 @@ int gr_root_file_system(const struct gr_root *root, const char *path, uint64_t *
 	return 0;
 }
 
+int gr_root_stat(const struct gr_root *root, const char *path, struct stat *ret)
+{
+	_cleanup_close_ int fd = open_below(root, path + strspn(path, "/"), O_PATH, 0);
+
+	if (fd < 0)
+		return fd;
+	return fstat(fd, ret) < 0 ? -errno : 0;
+}
+
+int gr_root_space(const struct gr_root *root, const char *path, uint64_t *ret_total_bytes,
+		  uint64_t *ret_free_bytes)
+{
+	_cleanup_close_ int fd = open_below(root, path + strspn(path, "/"), O_PATH, 0);
+	struct statfs fs;
+
+	if (fd < 0)
+		return fd;
+	if (!root->host)
+		return -EOPNOTSUPP;
+	if (fstatfs(fd, &fs) < 0)
+		return -errno;
+	if (__builtin_mul_overflow((uint64_t)fs.f_blocks, (uint64_t)fs.f_bsize, ret_total_bytes) ||
+	    __builtin_mul_overflow((uint64_t)fs.f_bavail, (uint64_t)fs.f_bsize, ret_free_bytes))
+		return -EOVERFLOW;
+	return 0;
+}
+
 bool gr_root_exists(const struct gr_root *root, const char *path)
 {
 	_cleanup_close_ int fd = open_below(root, path, O_PATH, 0);

@@ -91,6 +91,19 @@ int gr_root_open_fd(const struct gr_root *root, const char *path, int flags, uns
 int gr_root_file_system(const struct gr_root *root, const char *path, uint64_t *ret_magic,
 			uint64_t *ret_block_bytes, bool *ret_regular, struct gr_error *err);
 
+/** gr_root_stat - mode, owner and times of what a path leads to; struct stat of <sys/stat.h>. Return: 0 or
+ * -errno. */
+struct stat;
+int gr_root_stat(const struct gr_root *root, const char *path, struct stat *ret);
+
+/**
+ * gr_root_space - size and free space of the file system that @path is on
+ *
+ * Return: 0; -EOPNOTSUPP in a capture, whose file system is another one; -errno.
+ */
+int gr_root_space(const struct gr_root *root, const char *path, uint64_t *ret_total_bytes,
+		  uint64_t *ret_free_bytes);
+
 /** gr_root_exists - does the file exist (of any type)? Forbidden counts as existing. */
 bool gr_root_exists(const struct gr_root *root, const char *path);
 

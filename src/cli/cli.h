@@ -34,6 +34,7 @@ struct gr_args {
 	size_t given_count;
 	char **words; /* what is no option, before "--" */
 	size_t word_count;
+	char **all; /* as given, with the verb first; NULL-terminated */
 	char **rest; /* what follows "--", NULL-terminated; NULL: no "--" */
 };
 
@@ -114,6 +115,8 @@ int gr_cli_request(struct gr_cli *cli, const struct gr_args *args, struct gr_req
 int gr_cli_floor(struct gr_cli *cli, const struct gr_args *args, struct gr_floor *ret);
 /** gr_cli_budget - the same for GR_OPTIONS_BUDGET. What was not given stays 0. */
 int gr_cli_budget(struct gr_cli *cli, const struct gr_args *args, struct gr_budget *ret);
+/** gr_cli_losses - what that budget lets pool growth cost others: all of it where it sets no limit. */
+int gr_cli_losses(struct gr_cli *cli, const struct gr_args *args, struct gr_losses *ret);
 
 #define GR_FALLBACKS_MAX 8
 
@@ -149,6 +152,6 @@ int gr_cli_merge_request(struct gr_cli *cli, const struct gr_args *args,
 int gr_cli_memory(struct gr_cli *cli, const struct gr_args *args, uint64_t *ret_bytes);
 
 extern const struct gr_command gr_cmd_host, gr_cmd_plan, gr_cmd_reserve, gr_cmd_release,
-	gr_cmd_list, gr_cmd_recover, gr_cmd_run, gr_cmd_inspect, gr_cmd_doctor;
+	gr_cmd_list, gr_cmd_recover, gr_cmd_run, gr_cmd_inspect, gr_cmd_doctor, gr_cmd_libvirt;
 
 #endif

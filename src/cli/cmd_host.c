@@ -82,7 +82,8 @@ static void add_global_pools(json_object *doc, const struct gr_root *root,
 }
 
 static void add_node_pools(json_object *node, const struct gr_root *root,
-			   const struct gr_host *host, unsigned int id)
+			   const struct gr_host *host, const struct gr_floor *floor,
+			   const struct gr_losses *losses, unsigned int id)
 {
 	json_object *pools = gr_rec_array(node, "pools");
 
@@ -94,12 +95,13 @@ static void add_node_pools(json_object *node, const struct gr_root *root,
 			continue;
 		item = add_pool(pools, root, pool);
 		gr_rec_u64(item, "node", id);
-		gr_cli_add_obtainable(item, host, pool, &(const struct gr_floor){ 0 });
+		gr_cli_add_obtainable(item, host, pool, floor, losses);
 		gr_cli_add_ranges(item, host, pool);
 	}
 }
 
-static void add_nodes(json_object *doc, const struct gr_root *root, const struct gr_host *host)
+static void add_nodes(json_object *doc, const struct gr_root *root, const struct gr_host *host,
+		      const struct gr_floor *floor, const struct gr_losses *losses)
 {
 	json_object *nodes = gr_rec_array(doc, "nodes");
 
@@ -115,7 +117,7 @@ static void add_nodes(json_object *doc, const struct gr_root *root, const struct
 		gr_rec_u64_known(item, "available_bytes_estimate", known,
 				 node->available_bytes_estimate);
 		gr_rec_str(item, "cpus", node->cpus_known ? cpus : NULL);
-		add_node_pools(item, root, host, node->id);
+		add_node_pools(item, root, host, floor, losses, node->id);
 		gr_cli_add_content(item, host, node->id);
 	}
 }
@@ -318,12 +320,18 @@ static const struct gr_section view[] = {
 static int run(struct gr_cli *cli, const struct gr_args *args)
 {
 	_cleanup_host_ struct gr_host *host = NULL;
+	struct gr_losses losses;
+	struct gr_floor floor;
 	json_object *doc, *notes;
 	int r;
 
 	if (args->word_count)
 		return gr_cli_usage(cli, "host takes no words: '%.64s'", args->words[0]);
-	r = gr_host_read(cli->root, GR_READ_ALL, &host, &cli->err);
+	r = gr_cli_floor(cli, args, &floor);
+	if (r >= 0)
+		r = gr_cli_losses(cli, args, &losses);
+	if (r >= 0)
+		r = gr_host_read(cli->root, GR_READ_ALL, &host, &cli->err);
 	if (r >= 0)
 		r = gr_host_survey(cli->root, gr_arg(args, "survey") ? 0 : GR_CLI_SURVEY_PAGES, host,
 				   &cli->err);
@@ -332,7 +340,7 @@ static int run(struct gr_cli *cli, const struct gr_args *args)
 	doc = gr_rec_new("host");
 	add_kernel(doc, host);
 	add_memory(doc, host);
-	add_nodes(doc, cli->root, host);
+	add_nodes(doc, cli->root, host, &floor, &losses);
 	add_global_pools(doc, cli->root, host);
 	add_thp(doc, host);
 	add_kvm(doc, host);

@@ -1,215 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * guestram inspect PID | NAME: what a VM's memory is backed with, as the kernel tells it. The
- * library looks; this turns what it saw into a record.
+ * guestram inspect PID | NAME | --all: what a VM's memory is backed with, as the kernel tells it.
+ * The library looks; here are the options, and which process is meant.
  */
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/size.h"
 #include "base/util.h"
-#include "cli/cli.h"
+#include "cli/inspect_record.h"
+#include "cli/ledger_open.h"
 #include "lease/lease.h"
-#include "verify/verify.h"
+#include "verify/qmp.h"
 
-/* 99.96 % is not 100.0 %, and a little is not nothing. */
-static void print_percent(FILE *out, uint64_t bytes, uint64_t of)
-{
-	double percent = 100.0 * (double)bytes / (double)of;
-
-	if (bytes && percent < 0.1)
-		fputs("under 0.1 %", out);
-	else
-		fprintf(out, "%.1f %%", bytes < of && percent > 99.9 ? 99.9 : percent);
-}
-
-static void print_pages(FILE *out, const struct gr_inspection *i)
-{
-	char size[GR_TEXT_MAX], pages[GR_TEXT_MAX];
-
-	for (size_t k = 0; k < i->by_size_count; k++) {
-		const struct gr_bytes_by_size *s = &i->by_size[k];
-
-		fputs(k ? ", " : ": ", out);
-		print_percent(out, s->bytes, i->ram_bytes);
-		if (s->page_size_bytes)
-			fprintf(out, " on %s pages (%s page%s)",
-				gr_size_text(s->page_size_bytes, size),
-				gr_count_text(s->bytes / s->page_size_bytes, pages),
-				gr_plural(s->bytes / s->page_size_bytes));
-		else
-			fputs(" on pages of unknown size", out);
-	}
-	if (i->swapped_bytes) {
-		fputs(i->by_size_count ? ", " : ": ", out);
-		print_percent(out, i->swapped_bytes, i->ram_bytes);
-		fputs(" in swap", out);
-	}
-	if (i->untouched_bytes) {
-		fputs(i->by_size_count || i->swapped_bytes ? ", " : ": ", out);
-		print_percent(out, i->untouched_bytes, i->ram_bytes);
-		fputs(" not touched yet", out);
-	}
-}
-
-static const char *const agreements[] = {
-	[GR_ORACLES_AGREE] = "both oracles agree",
-	[GR_ORACLES_UNSETTLED] = "too busy to compare the oracles",
-	[GR_ORACLES_DISAGREE] = "the oracles disagree",
-};
-
-/* "RAM 2 GiB: 100.0 % on 2 MiB pages (1,024 pages), node 0 2 GiB; both oracles agree". */
-static char *summary_text(const struct gr_inspection *i)
-{
-	char buf[GR_TEXT_MAX], *text = NULL;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
-
-	if (!out)
-		return NULL;
-	fprintf(out, "%s %s", i->recognised ? "RAM" : "large mappings",
-		gr_size_text(i->ram_bytes, buf));
-	if (i->ram_bytes)
-		print_pages(out, i);
-	for (size_t k = 0; k < i->by_node_count; k++) {
-		if (i->by_node[k].node >= 0)
-			fprintf(out, ", node %d %s", i->by_node[k].node,
-				gr_size_text(i->by_node[k].bytes, buf));
-		else
-			fprintf(out, ", node unknown %s", gr_size_text(i->by_node[k].bytes, buf));
-	}
-	if (i->page_table_bytes.known)
-		fprintf(out, ", page tables %s", gr_size_text(i->page_table_bytes.value, buf));
-	if (i->region_count && !i->scan_known)
-		fputs("; one oracle only", out);
-	else if (i->region_count)
-		fprintf(out, "; %s", agreements[i->agreement]);
-	if (fclose(out) != 0) {
-		free(text);
-		return NULL;
-	}
-	return text;
-}
-
-static void add_sizes(json_object *obj, const struct gr_bytes_by_size *sizes, size_t count)
-{
-	json_object *array = gr_rec_array(obj, "by_page_size");
-
-	for (size_t i = 0; i < count; i++) {
-		json_object *item = gr_rec_item(array);
-
-		gr_rec_u64_known(item, "page_size_bytes", sizes[i].page_size_bytes != 0,
-				 sizes[i].page_size_bytes);
-		gr_rec_u64(item, "bytes", sizes[i].bytes);
-	}
-}
-
-static void add_nodes(json_object *obj, const struct gr_bytes_by_node *nodes, size_t count)
-{
-	json_object *array = gr_rec_array(obj, "by_node");
-
-	for (size_t i = 0; i < count; i++) {
-		json_object *item = gr_rec_item(array);
-
-		gr_rec_u64_known(item, "node", nodes[i].node >= 0, (uint64_t)nodes[i].node);
-		gr_rec_u64(item, "bytes", nodes[i].bytes);
-	}
-}
-
-static void add_region(json_object *array, const struct gr_region *region)
-{
-	json_object *item = gr_rec_item(array);
-
-	gr_rec_u64(item, "start", region->start);
-	gr_rec_u64(item, "size_bytes", region->size_bytes);
-	gr_rec_str(item, "path", region->path[0] ? region->path : NULL);
-	gr_rec_bool(item, "shared", region->shared);
-	gr_rec_bool(item, "hugetlb", region->hugetlb);
-	gr_rec_u64(item, "kernel_page_bytes", region->kernel_page_bytes);
-	gr_rec_u64(item, "populated_bytes", region->populated_bytes);
-	gr_rec_u64(item, "mapped_bytes", region->mapped_bytes);
-	gr_rec_u64_known(item, "file_bytes", region->file_known, region->file_bytes);
-	gr_rec_u64(item, "swapped_bytes", region->swapped_bytes);
-	gr_rec_u64(item, "locked_bytes", region->locked_bytes);
-	add_sizes(item, region->by_size, region->by_size_count);
-	add_nodes(item, region->by_node, region->by_node_count);
-	gr_rec_u64_known(item, "scan_present_bytes", region->scan_known,
-			 region->scan_present_bytes);
-	gr_rec_u64_known(item, "scan_huge_bytes", region->scan_known, region->scan_huge_bytes);
-}
-
-static void add_stage2(json_object *doc, const struct gr_stage2 *stage2)
-{
-	json_object *obj;
-
-	if (!stage2->known) {
-		gr_rec_null(doc, "stage2");
-		return;
-	}
-	obj = gr_rec_object(doc, "stage2");
-	gr_rec_u64(obj, "pages_4k", stage2->pages_4k);
-	gr_rec_u64(obj, "pages_2m", stage2->pages_2m);
-	gr_rec_u64(obj, "pages_1g", stage2->pages_1g);
-}
-
-static json_object *make_record(const struct gr_inspection *i)
-{
-	_cleanup_free_ char *summary = summary_text(i);
-	json_object *doc = gr_rec_new("inspect"), *array;
-
-	gr_rec_int(doc, "pid", i->pid);
-	gr_rec_str(doc, "name", i->name);
-	gr_rec_str(doc, "vmm", i->vmm);
-	gr_rec_bool(doc, "recognised", i->recognised);
-	gr_rec_str(doc, "summary", summary);
-	gr_rec_u64(doc, "threads", i->threads);
-	gr_rec_u64(doc, "ram_bytes", i->ram_bytes);
-	gr_rec_u64(doc, "populated_bytes", i->populated_bytes);
-	gr_rec_u64(doc, "untouched_bytes", i->untouched_bytes);
-	gr_rec_u64(doc, "swapped_bytes", i->swapped_bytes);
-	gr_rec_u64_known(doc, "page_table_bytes", i->page_table_bytes.known,
-			 i->page_table_bytes.value);
-	add_sizes(doc, i->by_size, i->by_size_count);
-	add_nodes(doc, i->by_node, i->by_node_count);
-	if (i->huge_percent_known)
-		gr_rec_double(doc, "huge_percent", i->huge_percent);
-	else
-		gr_rec_null(doc, "huge_percent");
-	if (i->scan_known && i->agreement != GR_ORACLES_UNSETTLED)
-		gr_rec_bool(doc, "oracles_agree", i->agreement == GR_ORACLES_AGREE);
-	else
-		gr_rec_null(doc, "oracles_agree");
-	add_stage2(doc, &i->stage2);
-	array = gr_rec_array(doc, "regions");
-	for (size_t k = 0; k < i->region_count; k++)
-		add_region(array, &i->regions[k]);
-	array = gr_rec_array(doc, "findings");
-	for (size_t k = 0; k < i->finding_count; k++) {
-		json_object *item = gr_rec_item(array);
-
-		gr_rec_str(item, "code", i->findings[k].code);
-		gr_rec_str(item, "message", i->findings[k].message);
-	}
-	return doc;
-}
-
-static const struct gr_section sections[] = {
-	{ .path = "",
-	  GR_COLUMNS({ .key = "name", .title = "Name" }, { .key = "pid", .title = "PID" },
-		     { .key = "vmm", .title = "VMM" },
-		     { .key = "summary", .title = "Memory", .wrap = true }) },
-	{ .path = "regions",
-	  .title = "Mappings",
-	  GR_COLUMNS({ .key = "path", .title = "File", .wrap = true },
-		     { .key = "size_bytes", .title = "Size", .format = GR_FMT_BYTES },
-		     { .key = "kernel_page_bytes", .title = "Page", .format = GR_FMT_BYTES },
-		     { .key = "populated_bytes", .title = "Populated", .format = GR_FMT_BYTES },
-		     { .key = "shared", .title = "Shared", .format = GR_FMT_YESNO }) },
-	{ .path = "findings",
-	  .title = "Findings",
-	  GR_COLUMNS({ .key = "code", .title = "Code" },
-		     { .key = "message", .title = "What", .wrap = true }) },
-};
+#define WATCH_MAX_S 3600
 
 static int several(const char *name, const pid_t *pids, int count, struct gr_error *err)
 {
@@ -272,33 +75,176 @@ static int find_pid(struct gr_cli *cli, const char *word, pid_t *ret)
 	return 0;
 }
 
-static int run_inspect(struct gr_cli *cli, const struct gr_args *args)
+/* QEMU first: it may take a while to answer, and the look has to be of the moment. */
+static int ask_qemu(struct gr_cli *cli, pid_t pid, const char *path, struct gr_qmp_facts **ret)
 {
-	_cleanup_inspection_ struct gr_inspection *inspection = NULL;
-	json_object *doc;
-	pid_t pid = 0;
+	uint64_t start_time;
 	int r;
 
+	if (!path)
+		return 0;
+	r = gr_process_start_time(cli->root, pid, &start_time, &cli->err);
+	return r < 0 ? r : gr_qmp_ask(path, pid, ret, &cli->err);
+}
+
+int gr_inspect_look(struct gr_cli *cli, pid_t pid, const struct gr_inspect_options *options,
+		    struct gr_inspection **ret)
+{
+	_cleanup_inspection_ struct gr_inspection *inspection = NULL;
+	_cleanup_qmp_facts_ struct gr_qmp_facts *facts = NULL;
+	int r = ask_qemu(cli, pid, options->qmp, &facts);
+
+	if (r < 0)
+		return r;
+	r = options->exact ? gr_inspect_exact(cli->root, pid, &inspection, &cli->err) :
+			     gr_inspect_pid(cli->root, pid, &inspection, &cli->err);
+	if (r < 0)
+		return r;
+	if (facts && gr_inspection_add_qmp(inspection, gr_steal_ptr(facts)) < 0)
+		return gr_error_nomem(&cli->err);
+	*ret = gr_steal_ptr(inspection);
+	return 0;
+}
+
+static int look_once(struct gr_cli *cli, pid_t pid, const struct gr_inspect_options *options)
+{
+	_cleanup_inspection_ struct gr_inspection *inspection = NULL;
+	enum gr_met met;
+	json_object *doc;
+	int r = gr_inspect_look(cli, pid, options, &inspection);
+
+	if (r < 0)
+		return r;
+	doc = gr_inspect_record(inspection, options, &met);
+	r = gr_cli_print(cli, doc, gr_inspect_sections, gr_inspect_section_count);
+	json_object_put(doc);
+	if (r < 0)
+		return r;
+	return met == GR_MET_YES ? 0 : GR_CLASS_NO;
+}
+
+/* "1G", "512M/s". */
+static int read_rate(struct gr_cli *cli, const char *text, uint64_t *ret)
+{
+	_cleanup_free_ char *size = strdup(text);
+	size_t len = strlen(text);
+
+	if (!size)
+		return gr_error_nomem(&cli->err);
+	if (len > 2 && !strcmp(size + len - 2, "/s"))
+		size[len - 2] = '\0';
+	if (gr_parse_size(size, 1, ret, NULL) < 0 || *ret < GR_MIB)
+		return gr_cli_usage(cli, "'%.40s' is no rate of 1M/s or more", text);
+	return 0;
+}
+
+/* Look, collapse, look again: the second look is what is shown. */
+static int collapse(struct gr_cli *cli, pid_t pid, const char *rate,
+		    struct gr_inspect_options *options)
+{
+	_cleanup_inspection_ struct gr_inspection *inspection = NULL;
+	struct gr_collapse_options how = {
+		.bytes_per_second = GR_GIB,
+		.interrupted = gr_cli_catch_signals(),
+	};
+	struct gr_collapse_report report;
+	int r = rate ? read_rate(cli, rate, &how.bytes_per_second) : 0;
+
+	if (r == 0)
+		r = gr_inspect_pid(cli->root, pid, &inspection, &cli->err);
+	if (r == 0)
+		r = gr_collapse(cli->root, inspection, &how, &report, &cli->err);
+	if (r < 0)
+		return r;
+	options->collapse = &report;
+	r = look_once(cli, pid, options);
+	options->collapse = NULL;
+	return r == 0 && report.stop != GR_COLLAPSE_DONE ? GR_CLASS_NO : r;
+}
+
+static int read_options(struct gr_cli *cli, const struct gr_args *args,
+			struct gr_inspect_options *ret)
+{
+	const char *watch = gr_arg(args, "watch");
+
+	ret->qmp = gr_arg(args, "qmp");
+	ret->exact = gr_arg(args, "exact");
+	if (watch && (gr_parse_u64(watch, &ret->watch_s) < 0 || ret->watch_s < 1 ||
+		      ret->watch_s > WATCH_MAX_S))
+		return gr_cli_usage(cli, "--watch %.32s: whole seconds, 1 to %d", watch,
+				    WATCH_MAX_S);
+	for (size_t n = 0; gr_arg_nth(args, "expect", n); n++) {
+		const char *text = gr_arg_nth(args, "expect", n);
+		int r;
+
+		if (gr_grow(&ret->conditions, n, sizeof(*ret->conditions)) < 0 ||
+		    gr_grow(&ret->texts, n, sizeof(*ret->texts)) < 0)
+			return gr_error_nomem(&cli->err);
+		r = gr_condition_parse(text, &ret->conditions[n], &cli->err);
+		if (r < 0)
+			return r;
+		ret->texts[n] = text;
+		ret->condition_count = n + 1;
+	}
+	if (ret->qmp && !gr_root_is_host(cli->root))
+		return gr_cli_usage(cli, "--qmp asks a running QEMU: there is none in --root");
+	return 0;
+}
+
+static int inspect(struct gr_cli *cli, const struct gr_args *args,
+		   struct gr_inspect_options *options)
+{
+	bool all = gr_arg(args, "all"), collapses = gr_arg(args, "collapse");
+	pid_t pid = 0;
+	int r = read_options(cli, args, options);
+
+	if (r < 0)
+		return r;
+	if (all && (args->word_count || options->qmp || collapses || options->watch_s))
+		return gr_cli_usage(cli, "--all is for looking at every VM once: no PID, no NAME, "
+					 "no --qmp, --watch or --collapse with it");
+	if (collapses && options->watch_s)
+		return gr_cli_usage(cli, "--collapse happens once: no --watch with it");
+	if (gr_arg(args, "rate") && !collapses)
+		return gr_cli_usage(cli, "--rate is of --collapse");
+	if (all)
+		return gr_inspect_all(cli, options);
 	if (args->word_count != 1)
 		return gr_cli_usage(cli, "inspect takes one PID or NAME");
 	r = find_pid(cli, args->words[0], &pid);
 	if (r < 0)
 		return r;
-	r = gr_inspect_pid(cli->root, pid, &inspection, &cli->err);
-	if (r < 0)
-		return r;
-	doc = make_record(inspection);
-	r = gr_cli_print(cli, doc, sections, GR_ARRAY_SIZE(sections));
-	json_object_put(doc);
-	return r < 0 ? r : 0;
+	if (collapses)
+		return collapse(cli, pid, gr_arg(args, "rate"), options);
+	return options->watch_s ? gr_inspect_watch(cli, pid, options) :
+				  look_once(cli, pid, options);
+}
+
+static int run_inspect(struct gr_cli *cli, const struct gr_args *args)
+{
+	struct gr_inspect_options options = { 0 };
+	int r = inspect(cli, args, &options);
+
+	free(options.conditions);
+	free(options.texts);
+	return r;
 }
 
 const struct gr_command gr_cmd_inspect = {
 	.name = "inspect",
 	.summary = "Prove from the kernel's page tables what a running VM got",
-	.synopsis = "[options] PID | NAME",
+	.synopsis = "[options] PID | NAME | --all",
 	.about = "Reads smaps and numa_maps and checks them against the page map. In a process\n"
 		 "without guest RAM that can be recognised, mappings of 16 MiB and more are "
 		 "shown.",
+	GR_OPTIONS({ "all", 0, NULL, "every VM, one row each, instead of a PID or NAME" },
+		   { "expect", 0, "COND",
+		     "exit 1 unless it holds: 2M>=99%, huge>=8G, node1>=99%, "
+		     "locked>=100%, touched<50%; may be repeated" },
+		   { "watch", 0, "N", "look every N seconds, to the end of the VM" },
+		   { "exact", 0, NULL, "every folio by its own size: 64K, 2M ...; root only" },
+		   { "qmp", 0, "SOCKET", "ask QEMU as well: second stage, guest addresses" },
+		   { "collapse", 0, NULL, "put small pages together now (Linux 6.7, root)" },
+		   { "rate", 0, "SIZE", "of --collapse, per second at most (default 1G)" }),
 	.run = run_inspect,
 };

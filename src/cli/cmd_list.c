@@ -20,11 +20,11 @@ static const struct gr_section sections[] = {
 		     { "total", "TOTAL", GR_FMT_COUNT }, { "leased", "LEASES", GR_FMT_COUNT },
 		     { "external", "DECLARED", GR_FMT_COUNT }, { "boot", "BOOT", GR_FMT_COUNT },
 		     { "other", "OTHER", GR_FMT_COUNT }, { "free", "FREE", GR_FMT_COUNT },
-		     { "surplus", "SURPLUS", GR_FMT_COUNT }) },
+		     { "surplus", "SURPLUS", GR_FMT_COUNT }, { "demoted", "CUT", GR_FMT_COUNT }) },
 	{ .path = "damaged", .title = "Lease files that cannot be read (see `guestram recover`)" },
 };
 
-/* "512 x 2 MiB on node 0", for people and for those who grep. */
+/* "512 x 2 MiB on node 0, 20 lent", for people and for those who grep. */
 static void pages_text(json_object *item, const struct gr_lease *lease)
 {
 	json_object *texts = gr_rec_array(item, "pages_text");
@@ -32,13 +32,20 @@ static void pages_text(json_object *item, const struct gr_lease *lease)
 
 	for (size_t i = 0; i < lease->grant_count; i++) {
 		const struct gr_lease_grant *grant = &lease->grants[i];
+		char node[24] = "", lent[GR_TEXT_MAX + 8] = "", cut[GR_TEXT_MAX + 8] = "",
+		     gone[GR_TEXT_MAX];
 
 		gr_count_text(grant->pages, count);
 		gr_size_text(grant->page_size_bytes, size);
-		if (grant->node < 0)
-			gr_rec_item_strf(texts, "%s x %s", count, size);
-		else
-			gr_rec_item_strf(texts, "%s x %s on node %d", count, size, grant->node);
+		if (grant->node >= 0)
+			snprintf(node, sizeof(node), " on node %d", grant->node);
+		if (grant->lent_pages)
+			snprintf(lent, sizeof(lent), ", %s lent",
+				 gr_count_text(grant->lent_pages, gone));
+		if (grant->demoted_pages)
+			snprintf(cut, sizeof(cut), ", %s cut up",
+				 gr_count_text(grant->demoted_pages, gone));
+		gr_rec_item_strf(texts, "%s x %s%s%s%s", count, size, node, lent, cut);
 	}
 }
 
@@ -47,7 +54,7 @@ static void add_pool(json_object *array, const struct gr_book *book)
 	json_object *item;
 
 	/* A pool without pages, of which nothing is said, is no news. */
-	if (!book->total && !book->leased && !book->external)
+	if (!book->total && !book->leased && !book->external && !book->demoted)
 		return;
 	item = gr_rec_item(array);
 	gr_rec_u64(item, "page_size_bytes", book->page_size_bytes);
@@ -57,6 +64,7 @@ static void add_pool(json_object *array, const struct gr_book *book)
 	gr_rec_u64(item, "surplus", book->surplus);
 	gr_rec_u64(item, "leased", book->leased);
 	gr_rec_u64(item, "promoted", book->promoted);
+	gr_rec_u64(item, "demoted", book->demoted);
 	gr_rec_u64(item, "external", book->external);
 	gr_rec_u64(item, "boot", book->boot);
 	gr_rec_u64(item, "other", book->other);
@@ -106,8 +114,12 @@ static int run(struct gr_cli *cli, const struct gr_args *args)
 	json_object *doc;
 	int r;
 
-	if (args->word_count)
-		return gr_cli_usage(cli, "list takes no names");
+	if (args->word_count && !gr_arg(args, "history"))
+		return gr_cli_usage(cli, "list takes no names but with --history");
+	if (args->word_count > 1)
+		return gr_cli_usage(cli, "one name is enough");
+	if (gr_arg(args, "history"))
+		return gr_cli_history(cli, args->word_count ? args->words[0] : NULL);
 	r = gr_ledger_open(cli->root, true, 0, &ledger, &cli->err);
 	if (r >= 0)
 		r = gr_ledger_list(ledger, &leases, &cli->err);
@@ -126,8 +138,10 @@ static int run(struct gr_cli *cli, const struct gr_args *args)
 const struct gr_command gr_cmd_list = {
 	.name = "list",
 	.summary = "Show who has which pages",
-	.synopsis = "[options]",
+	.synopsis = "[--history [NAME]] [options]",
 	.about = "Of what nobody declared, BOOT is what the kernel's command line or sysctl asked\n"
-		 "for, and OTHER the rest: `guestram doctor --ledger` says who uses it.",
+		 "for, and OTHER the rest: `guestram doctor --ledger` says who uses it. CUT are\n"
+		 "pages that are in no pool while a lease has them in smaller ones.",
+	GR_OPTIONS({ "history", 0, NULL, "what was done for the domains of libvirt, oldest first" }),
 	.run = run,
 };

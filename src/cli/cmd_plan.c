@@ -60,7 +60,7 @@ static void add_arithmetic(json_object *doc, const struct gr_plan *plan)
 }
 
 static void add_obtainable(json_object *doc, const struct gr_host *host,
-			   const struct gr_floor *floor)
+			   const struct gr_floor *floor, const struct gr_losses *losses)
 {
 	json_object *array = gr_rec_array(doc, "obtainable");
 
@@ -73,7 +73,7 @@ static void add_obtainable(json_object *doc, const struct gr_host *host,
 		item = gr_rec_item(array);
 		gr_rec_int(item, "node", pool->node);
 		gr_rec_u64(item, "page_size_bytes", pool->page_size_bytes);
-		gr_cli_add_obtainable(item, host, pool, floor);
+		gr_cli_add_obtainable(item, host, pool, floor, losses);
 	}
 }
 
@@ -197,7 +197,7 @@ static const struct gr_section view[] = {
 
 static int print(struct gr_cli *cli, const struct gr_args *args, const struct gr_request *request,
 		 const struct gr_host *host, const struct gr_floor *floor,
-		 const struct gr_plan *plan)
+		 const struct gr_losses *losses, const struct gr_plan *plan)
 {
 	size_t sections = GR_ARRAY_SIZE(view) - (plan->backing == GR_BACKING_AUTO);
 	json_object *doc = gr_rec_new("plan");
@@ -207,7 +207,7 @@ static int print(struct gr_cli *cli, const struct gr_args *args, const struct gr
 	gr_rec_u64(doc, "floor_bytes", gr_floor_bytes(host, floor));
 	add_needs(doc, request, plan);
 	add_arithmetic(doc, plan);
-	add_obtainable(doc, host, floor);
+	add_obtainable(doc, host, floor, losses);
 	add_choice(doc, plan);
 	r = add_command(doc, args, request, plan, host->architecture);
 	if (r < 0)
@@ -233,6 +233,7 @@ static int run(struct gr_cli *cli, const struct gr_args *args)
 	_cleanup_request_ struct gr_request request = { 0 };
 	_cleanup_host_ struct gr_host *host = NULL;
 	_cleanup_plan_ struct gr_plan *plan = NULL;
+	struct gr_losses losses;
 	struct gr_floor floor;
 	int r;
 
@@ -247,6 +248,8 @@ static int run(struct gr_cli *cli, const struct gr_args *args)
 	if (r >= 0)
 		r = gr_cli_floor(cli, args, &floor);
 	if (r >= 0)
+		r = gr_cli_losses(cli, args, &losses);
+	if (r >= 0)
 		r = gr_cli_host(cli, GR_READ_POOLS | GR_READ_THP | GR_READ_CGROUPS | GR_READ_FEATURES,
 				NULL, &host);
 	if (r >= 0)
@@ -254,7 +257,7 @@ static int run(struct gr_cli *cli, const struct gr_args *args)
 	if (r >= 0)
 		r = gr_plan_make(&request, host, &floor, &plan, &cli->err);
 	if (r >= 0)
-		r = print(cli, args, &request, host, &floor, plan);
+		r = print(cli, args, &request, host, &floor, &losses, plan);
 	if (r >= 0)
 		r = gr_plan_error(plan, &cli->err);
 	return r;

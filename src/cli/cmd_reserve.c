@@ -51,7 +51,7 @@ static int print_report(struct gr_cli *cli, const struct gr_lease *lease,
 /* What the command line said, apart from the VM. */
 struct wish {
 	const char *name;
-	bool partial;
+	bool partial, lend;
 	struct gr_floor floor;
 	struct gr_budget budget;
 	uint64_t fallback_sizes[GR_FALLBACKS_MAX];
@@ -67,7 +67,7 @@ static int reserve(struct gr_cli *cli, const struct wish *wish, const struct gr_
 		.grants = plan->grants, .grant_count = plan->grant_count, .floor = wish->floor,
 		.interrupted = gr_cli_catch_signals(),
 		.progress = show_progress, .progress_data = &progress,
-		.budget = &wish->budget, .partial = wish->partial,
+		.budget = &wish->budget, .partial = wish->partial, .lend = wish->lend,
 		.fallback_sizes = wish->fallback_sizes, .fallback_count = wish->fallback_count,
 	};
 	struct gr_lease *lease = NULL;
@@ -114,6 +114,7 @@ static int read_wish(struct gr_cli *cli, const struct gr_args *args, char *made,
 
 	wish->name = gr_arg(args, "name");
 	wish->partial = gr_arg(args, "partial");
+	wish->lend = gr_arg(args, "lend");
 	if (args->word_count > 1 || (args->word_count && wish->name))
 		return gr_cli_usage(cli, "one name is enough");
 	if (args->word_count)
@@ -168,6 +169,8 @@ static int run(struct gr_cli *cli, const struct gr_args *args)
 	r = gr_host_read(cli->root, GR_READ_POOLS | GR_READ_CGROUPS | GR_READ_FEATURES, &host,
 			 &cli->err);
 	if (r >= 0)
+		r = gr_cli_add_idle(cli, host);
+	if (r >= 0)
 		r = check_sizes(cli, &wish, host);
 	if (r >= 0)
 		r = gr_plan_make(&request, host, &wish.floor, &plan, &cli->err);
@@ -189,6 +192,7 @@ const struct gr_command gr_cmd_reserve = {
 	GR_OPTIONS(GR_OPTION_MEMORY, GR_OPTION_PAGE_SIZE, GR_OPTION_NODE, GR_OPTION_PREFERRED,
 		   GR_OPTION_FALLBACK,
 		   { "partial", 0, NULL, "keep what could be had, even if it is less" },
+		   { "lend", 0, NULL, "while nobody uses them, its pages may go to others" },
 		   { "name", 0, "NAME", "of the lease, as well as the first word" },
 		   { "external", 0, NULL, "only note that these pages are another program's" },
 		   { "owner-pid", 0, "PID", "with --external: the process that takes them" },

@@ -32,13 +32,15 @@ void gr_cli_add_ranges(json_object *item, const struct gr_host *host, const stru
 }
 
 void gr_cli_add_obtainable(json_object *item, const struct gr_host *host,
-			   const struct gr_pool *pool, const struct gr_floor *floor)
+			   const struct gr_pool *pool, const struct gr_floor *floor,
+			   const struct gr_losses *losses)
 {
 	struct gr_obtainable obtainable = { 0 };
 	bool known = pool->answer == GR_ANSWER_OK;
 
 	if (known)
-		gr_obtainable(host, pool->page_size_bytes, pool->node, floor, &obtainable);
+		gr_obtainable_within(host, pool->page_size_bytes, pool->node, floor, losses,
+				     &obtainable);
 	gr_rec_u64_known(item, "obtainable_now", known && obtainable.now_known, obtainable.now);
 	gr_rec_u64_known(item, "obtainable_by_ladder", known, obtainable.by_ladder);
 	gr_rec_u64_known(item, "obtainable_at_most", known, obtainable.at_most);

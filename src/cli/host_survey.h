@@ -16,7 +16,8 @@
 
 /** gr_cli_add_obtainable - how many pages could join a node's pool, to the record of the pool. */
 void gr_cli_add_obtainable(json_object *item, const struct gr_host *host,
-			   const struct gr_pool *pool, const struct gr_floor *floor);
+			   const struct gr_pool *pool, const struct gr_floor *floor,
+			   const struct gr_losses *losses);
 
 /** gr_cli_add_ranges - what the memory of the pool's node looks like in ranges of its size. */
 void gr_cli_add_ranges(json_object *item, const struct gr_host *host, const struct gr_pool *pool);

@@ -39,7 +39,8 @@ int gr_cli_ledger(struct gr_cli *cli, struct gr_ledger **ret)
 {
 	struct gr_recovery recovery = { 0 };
 	struct gr_ledger *ledger;
-	int r = gr_ledger_open(cli->root, false, GR_CLI_LOCK_WAIT_NS, &ledger, &cli->err);
+	int r = gr_ledger_open_unless(cli->root, GR_CLI_LOCK_WAIT_NS, &caught_signal, &ledger,
+				      &cli->err);
 
 	if (r < 0)
 		return r;
@@ -65,6 +66,15 @@ int gr_cli_host(struct gr_cli *cli, unsigned int what, const char *name, struct 
 	return r;
 }
 
+int gr_cli_add_idle(struct gr_cli *cli, struct gr_host *host)
+{
+	_cleanup_ledger_ struct gr_ledger *ledger = NULL;
+
+	if (gr_ledger_open(cli->root, true, 0, &ledger, NULL) < 0)
+		return 0;
+	return gr_ledger_add_idle(ledger, host, &cli->err);
+}
+
 void gr_cli_lease_record(json_object *obj, const struct gr_lease *lease)
 {
 	json_object *grants;
@@ -76,6 +86,7 @@ void gr_cli_lease_record(json_object *obj, const struct gr_lease *lease)
 	else
 		gr_rec_null(obj, "owner_pid");
 	gr_rec_int(obj, "since", lease->since);
+	gr_rec_bool(obj, "lend", lease->lend);
 	grants = gr_rec_array(obj, "grants");
 	for (size_t i = 0; i < lease->grant_count; i++) {
 		json_object *item = gr_rec_item(grants);
@@ -86,6 +97,8 @@ void gr_cli_lease_record(json_object *obj, const struct gr_lease *lease)
 			gr_rec_int(item, "node", lease->grants[i].node);
 		gr_rec_u64(item, "page_size_bytes", lease->grants[i].page_size_bytes);
 		gr_rec_u64(item, "pages", lease->grants[i].pages);
+		gr_rec_u64(item, "lent_pages", lease->grants[i].lent_pages);
+		gr_rec_u64(item, "demoted_pages", lease->grants[i].demoted_pages);
 	}
 }
 

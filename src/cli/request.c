@@ -9,7 +9,7 @@
 #include "base/size.h"
 #include "base/util.h"
 #include "cli/cli.h"
-#include "cli/config.h"
+#include "lease/config.h"
 
 static const struct {
 	const char *option;
@@ -154,4 +154,17 @@ int gr_cli_budget(struct gr_cli *cli, const struct gr_args *args, struct gr_budg
 	if (r >= 0)
 		*ret = config.budget;
 	return r;
+}
+
+int gr_cli_losses(struct gr_cli *cli, const struct gr_args *args, struct gr_losses *ret)
+{
+	struct gr_budget budget;
+	int r = gr_cli_budget(cli, args, &budget);
+
+	if (r < 0)
+		return r;
+	/* The limits that are filled in when none was given grow with what is missing. */
+	ret->cache_bytes = budget.max_cache_lost_bytes ? budget.max_cache_lost_bytes : UINT64_MAX;
+	ret->swap_bytes = budget.max_swapped_bytes ? budget.max_swapped_bytes : UINT64_MAX;
+	return 0;
 }

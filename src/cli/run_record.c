@@ -25,6 +25,21 @@ static const struct gr_section sections[] = {
 	{ .path = "verify.findings_text" },
 };
 
+/* KVM's pages for the micro-VM; null for any other: see what inspect says of it. */
+static void stage2_record(json_object *obj, const struct gr_run_report *report)
+{
+	json_object *stage2;
+
+	if (!report->stage2_known) {
+		gr_rec_null(obj, "stage2");
+		return;
+	}
+	stage2 = gr_rec_object(obj, "stage2");
+	gr_rec_u64(stage2, "pages_4k", report->stage2_4k);
+	gr_rec_u64(stage2, "pages_2m", report->stage2_2m);
+	gr_rec_u64(stage2, "pages_1g", report->stage2_1g);
+}
+
 static void verify_record(json_object *doc, const struct gr_run_report *report)
 {
 	const struct gr_inspection *seen = report->inspection;
@@ -48,6 +63,7 @@ static void verify_record(json_object *doc, const struct gr_run_report *report)
 		gr_rec_double(verify, "huge_percent", seen->huge_percent);
 	else
 		gr_rec_null(verify, "huge_percent");
+	stage2_record(verify, report);
 	array = gr_rec_array(verify, "by_page_size");
 	for (size_t i = 0; i < seen->by_size_count; i++) {
 		const struct gr_bytes_by_size *size = &seen->by_size[i];
@@ -83,18 +99,9 @@ static void verify_record(json_object *doc, const struct gr_run_report *report)
 
 static void touched_record(json_object *doc, const struct gr_run_report *report)
 {
-	json_object *stage2;
-
 	gr_rec_u64_known(doc, "touched_bytes", report->touched_known, report->touched_bytes);
 	gr_rec_u64_known(doc, "touch_ns", report->touched_known, report->touch_ns);
-	if (!report->stage2_known) {
-		gr_rec_null(doc, "stage2");
-		return;
-	}
-	stage2 = gr_rec_object(doc, "stage2");
-	gr_rec_u64(stage2, "pages_4k", report->stage2_4k);
-	gr_rec_u64(stage2, "pages_2m", report->stage2_2m);
-	gr_rec_u64(stage2, "pages_1g", report->stage2_1g);
+	stage2_record(doc, report);
 }
 
 int gr_run_record_print(FILE *out, struct gr_cli *cli, const struct gr_run_options *options,

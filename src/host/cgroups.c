@@ -238,18 +238,15 @@ static int read_hierarchy(const struct gr_root *root, struct gr_host *host, cons
 	return walk(root, host, &h);
 }
 
-int gr_host_read_cgroups(const struct gr_root *root, struct gr_host *host)
+int gr_host_cgroup_limits(const struct gr_root *root, const char *cgroups, struct gr_host *host)
 {
 	static const char *const v1[] = { "memory", "hugetlb", "cpuset" };
-	_cleanup_free_ char *cgroups = NULL, *text = NULL;
+	_cleanup_free_ char *text = NULL;
 	_cleanup_free_ struct gr_mountinfo *mounts = NULL;
 	bool seen[GR_ARRAY_SIZE(v1) + 1] = { 0 };
 	size_t count;
-	int r = gr_root_read(root, "proc/self/cgroup", &cgroups, NULL, NULL);
+	int r = gr_root_read(root, "proc/self/mountinfo", &text, NULL, NULL);
 
-	if (r < 0)
-		return r == -ENOMEM ? r : gr_host_note_file(host, "proc/self/cgroup", r);
-	r = gr_root_read(root, "proc/self/mountinfo", &text, NULL, NULL);
 	if (r < 0)
 		return r == -ENOMEM ? r : gr_host_note_file(host, "proc/self/mountinfo", r);
 	r = gr_mountinfo_parse(text, &mounts, &count);
@@ -277,4 +274,14 @@ int gr_host_read_cgroups(const struct gr_root *root, struct gr_host *host)
 		}
 	}
 	return 0;
+}
+
+int gr_host_read_cgroups(const struct gr_root *root, struct gr_host *host)
+{
+	_cleanup_free_ char *cgroups = NULL;
+	int r = gr_root_read(root, "proc/self/cgroup", &cgroups, NULL, NULL);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : gr_host_note_file(host, "proc/self/cgroup", r);
+	return gr_host_cgroup_limits(root, cgroups, host);
 }

@@ -49,6 +49,7 @@ struct gr_pool {
 	bool reserved_bogus;   /* the kernel's counter had underflowed (reads near 2^64) */
 	uint64_t reserved_raw; /* what it reads */
 	uint64_t claimed;      /* free pages that leases hold for others; not from the kernel */
+	uint64_t used_by_unknown; /* pages in use by whom no lease knows; not from the kernel */
 	uint64_t overcommit;   /* global pool only */
 	bool reserved_known, overcommit_known;
 	bool writable;         /* nr_hugepages may be written by this process */
@@ -123,6 +124,8 @@ struct gr_host {
 	bool swap_known, page_tables_known;
 	struct gr_figure hugetlb_bytes;       /* "Hugetlb:" of meminfo, all sizes */
 	struct gr_figure cma_total_bytes;     /* only kernels with CMA have that line */
+	struct gr_figure dentries;            /* in the kernel's cache; read with a survey only */
+	uint64_t dentries_unused;             /* of them, can go */
 	uint64_t unplaced_free_bytes; /* free memory that no zone lists yet (deferred initialisation) */
 	struct gr_list nodes_allowed; /* Mems_allowed_list of this process */
 	unsigned int cpus_online;

@@ -66,6 +66,9 @@ int gr_zone_head_parse(char **cursor, struct gr_zone *zone);
  * -EBADMSG. */
 int gr_pagetypeinfo_parse(char *text, struct gr_zone *zones, size_t count);
 
+/** gr_dentries_parse - /proc/sys/fs/dentry-state: all and unused ones. Return: 0, -EBADMSG. */
+int gr_dentries_parse(char *text, struct gr_host *host);
+
 /** gr_smaps_page_bytes - smallest KernelPageSize of a smaps file, 0 if there is none. */
 uint64_t gr_smaps_page_bytes(char *text);
 
@@ -135,6 +138,9 @@ int gr_host_read_thp(const struct gr_root *root, struct gr_host *host);
 int gr_host_read_kvm(const struct gr_root *root, struct gr_host *host);
 int gr_host_read_mounts(const struct gr_root *root, struct gr_host *host);
 int gr_host_read_cgroups(const struct gr_root *root, struct gr_host *host);
+/** gr_host_cgroup_limits - limits of the cgroups that the text of a /proc/PID/cgroup names, into
+ * @host, whose page sizes and nodes are known. Return: 0 or -ENOMEM. */
+int gr_host_cgroup_limits(const struct gr_root *root, const char *cgroups, struct gr_host *host);
 int gr_host_read_features(const struct gr_root *root, struct gr_host *host);
 
 /** gr_host_settle - unplaced memory and the estimates, from what was read; no I/O. Return: 0 or

@@ -275,14 +275,24 @@ int gr_survey_read(const struct gr_root *root, const struct gr_host *host, int n
 	return 0;
 }
 
-/* Which blocks are set aside for what cannot be moved; without it nothing is known of them. */
-static int read_block_types(const struct gr_root *root, struct gr_host *host)
+int gr_host_block_types(const struct gr_root *root, struct gr_host *host)
 {
 	_cleanup_free_ char *text = NULL;
 	int r = gr_root_read(root, "proc/pagetypeinfo", &text, NULL, NULL);
 
 	if (r >= 0)
-		gr_pagetypeinfo_parse(text, host->zones, host->zone_count);
+		r = gr_pagetypeinfo_parse(text, host->zones, host->zone_count);
+	return r;
+}
+
+/* How much of the slab goes; without it half of it is taken to go. */
+static int read_dentries(const struct gr_root *root, struct gr_host *host)
+{
+	_cleanup_free_ char *text = NULL;
+	int r = gr_root_read(root, "proc/sys/fs/dentry-state", &text, NULL, NULL);
+
+	if (r >= 0)
+		gr_dentries_parse(text, host);
 	return r == -ENOMEM ? r : 0;
 }
 
@@ -294,7 +304,8 @@ int gr_host_survey(const struct gr_root *root, uint64_t max_pages, struct gr_hos
 
 	if (r < 0 || !survey.known)
 		return r;
-	if (read_block_types(root, host) < 0)
+	/* Without it nothing is known of blocks that are set aside. */
+	if (gr_host_block_types(root, host) == -ENOMEM || read_dentries(root, host) < 0)
 		return gr_error_nomem(err);
 	if (host->survey)
 		gr_survey_done(host->survey);

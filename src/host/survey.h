@@ -42,6 +42,9 @@ struct gr_survey_size {
 	uint64_t kernel;    /* holds pages that stay: page tables or kernel */
 	uint64_t huge;      /* holds huge pages */
 	uint64_t absent;    /* holds no memory in part */
+	/* Of those of kind kernel, the ones without page tables; and their pages without a flag, which
+	 * may be free ones in the list of a CPU. */
+	uint64_t unflagged, unflagged_pages;
 	/* What is in the ranges of each kind. Pages of no whole range (at the edges of a zone) count
 	 * with the absent ones, so that all sums and the free ranges make up all pages. */
 	struct gr_page_kinds in_movable, in_slab, in_kernel, in_huge, in_absent;
@@ -104,6 +107,13 @@ void gr_survey_done(struct gr_survey *survey);
  */
 int gr_host_survey(const struct gr_root *root, uint64_t max_pages, struct gr_host *host,
 		   struct gr_error *err);
+
+/**
+ * gr_host_block_types - fill in unmovable_pages of the zones, from /proc/pagetypeinfo (root only)
+ *
+ * Takes about a millisecond. Return: 0; -errno of the read; -EBADMSG. They are unknown then.
+ */
+int gr_host_block_types(const struct gr_root *root, struct gr_host *host);
 
 /**
  * gr_survey_stretch - what is in some pages at this moment

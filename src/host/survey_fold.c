@@ -74,6 +74,10 @@ static void judge(struct gr_survey_size *size, const struct gr_page_kinds *in)
 	} else if (in->kernel || in->tables) {
 		size->kernel++;
 		gr_kinds_add(&size->in_kernel, in);
+		if (!in->tables) {
+			size->unflagged++;
+			size->unflagged_pages += in->kernel;
+		}
 	} else if (in->slab) {
 		size->slab++;
 		gr_kinds_add(&size->in_slab, in);

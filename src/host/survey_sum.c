@@ -21,7 +21,7 @@ struct gr_survey_size *gr_survey_sizes_new(const struct gr_host *host)
 	return sizes;
 }
 
-#define COUNTS 7 /* fields from ranges on */
+#define COUNTS 9 /* fields from ranges on */
 _Static_assert(offsetof(struct gr_survey_size, in_movable) -
 			       offsetof(struct gr_survey_size, ranges) ==
 		       COUNTS * sizeof(uint64_t),

@@ -3,7 +3,8 @@
  * Shares are taken off the persistent count in the order of their claim: leases, promoted pages,
  * declared owners of a node, declared owners of any node, the boot's request; the rest is other.
  * What is on no particular node goes to the nodes that have something left: a boot's request
- * evenly, as the kernel does it, then wherever there is more.
+ * evenly, as the kernel does it, then wherever there is more. A page that a lease cut up is in no
+ * pool; it was the boot's where the boot asked for any, and so the boot has that much less.
  */
 #include "lease/books.h"
 
@@ -16,6 +17,8 @@
 struct flux { /* of a book: pages that leases which are being changed may have */
 	uint64_t pages;
 	uint64_t left; /* persistent pages that nobody has so far */
+	uint64_t cut;  /* pages that leases cut up, of whom they were is not decided so far */
+	uint64_t was_cut; /* those of the boot's request that is being placed */
 };
 
 struct making {
@@ -125,6 +128,7 @@ static void split(struct making *m)
 		struct gr_book *book = &m->books.books[i];
 		uint64_t ours = book->leased + book->promoted, moving;
 
+		m->flux[i].cut = book->demoted;
 		book->lease_missing = gr_sub_floor(ours, book->persistent);
 		/* A declared owner's pages may be surplus: that they are there is enough. */
 		book->external_missing =
@@ -165,6 +169,30 @@ static void take_boot(struct making *m, size_t i, uint64_t most, uint64_t *pages
 	*pages -= taken;
 }
 
+static bool is_for(const struct gr_boot_pool *boot, const struct gr_book *book)
+{
+	return book->page_size_bytes == boot->page_size_bytes &&
+	       (boot->node < 0 || book->node < 0 || boot->node == book->node);
+}
+
+/* What was cut of the boot's pages. @even: at most so many on each node, unless it named one */
+static void take_cut(struct making *m, const struct gr_boot_pool *boot, uint64_t even,
+		     uint64_t *pages)
+{
+	for (size_t i = 0; i < m->books.count; i++) {
+		struct flux *flux = &m->flux[i];
+		uint64_t cut = gr_min_u64(flux->cut, *pages);
+
+		flux->was_cut = 0;
+		if (!is_for(boot, &m->books.books[i]))
+			continue;
+		cut = boot->node < 0 ? gr_min_u64(cut, even) : cut;
+		flux->cut -= cut;
+		flux->was_cut = cut;
+		*pages -= cut;
+	}
+}
+
 static void place_boot(struct making *m, const struct gr_boot_pool *boot)
 {
 	uint64_t pages = boot->pages, nodes = 0, even;
@@ -172,12 +200,13 @@ static void place_boot(struct making *m, const struct gr_boot_pool *boot)
 	for (size_t i = 0; i < m->books.count; i++)
 		nodes += m->books.books[i].page_size_bytes == boot->page_size_bytes;
 	even = nodes ? gr_div_up(boot->pages, nodes) : 0;
+	take_cut(m, boot, even, &pages);
 	for (size_t i = 0; i < m->books.count; i++) {
 		struct gr_book *book = &m->books.books[i];
 
-		if (book->page_size_bytes == boot->page_size_bytes &&
-		    (boot->node < 0 || book->node < 0 || boot->node == book->node))
-			take_boot(m, i, boot->node < 0 ? even : boot->pages, &pages);
+		if (is_for(boot, book))
+			take_boot(m, i, boot->node < 0 ? gr_sub_floor(even, m->flux[i].was_cut) :
+							 boot->pages, &pages);
 	}
 	for (size_t i = 0; i < m->books.count && boot->node < 0; i++) {
 		if (m->books.books[i].page_size_bytes == boot->page_size_bytes)

@@ -10,10 +10,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/util.h"
 
 #define NODES_MAX 1024
+#define FILL_STEP_BYTES (UINT64_C(64) << 20)
 #define WORD_BITS (sizeof(unsigned long) * CHAR_BIT)
 
 struct policy {
@@ -74,6 +76,38 @@ void gr_bound_cycle(const struct gr_root *root, int node, uint64_t page_size_byt
 	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
 	if (p != MAP_FAILED)
 		munmap(p, bytes);
+	if (node >= 0)
+		put_back(&old);
+}
+
+/* Touched one by one where the kernel cannot do it at once (before 5.14). */
+static void populate(char *p, size_t bytes)
+{
+	long page = sysconf(_SC_PAGESIZE);
+
+	if (madvise(p, bytes, MADV_POPULATE_WRITE) == 0 || errno != EINVAL)
+		return;
+	for (size_t i = 0; i < bytes; i += (size_t)page)
+		*(volatile char *)(p + i) = 0;
+}
+
+void gr_bound_fill(const struct gr_root *root, int node, uint64_t bytes, bool (*go_on)(void *data),
+		   void *data)
+{
+	struct policy old;
+	char *p;
+
+	if (!gr_root_is_host(root) || bytes > SIZE_MAX || (node >= 0 && bind_to(node, &old, NULL) < 0))
+		return;
+	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		 -1, 0);
+	if (p != MAP_FAILED) {
+		/* Huge pages would take whole free blocks, which are no trouble. */
+		madvise(p, bytes, MADV_NOHUGEPAGE);
+		for (uint64_t at = 0; at < bytes && go_on(data); at += FILL_STEP_BYTES)
+			populate(p + at, gr_min_u64(FILL_STEP_BYTES, bytes - at));
+		munmap(p, bytes);
+	}
 	if (node >= 0)
 		put_back(&old);
 }

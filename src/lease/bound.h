@@ -6,6 +6,7 @@
 #ifndef GR_LEASE_BOUND_H
 #define GR_LEASE_BOUND_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/root.h"
@@ -21,5 +22,14 @@ int gr_bound_write(const struct gr_root *root, const char *path, int node, uint6
  * the caller reads what came of it. Does nothing in a capture.
  */
 void gr_bound_cycle(const struct gr_root *root, int node, uint64_t page_size_bytes, uint64_t pages);
+
+/**
+ * gr_bound_fill - take @bytes of ordinary memory of @node (-1: of any) and let go of it at once
+ * @go_on: asked before every 64 MiB
+ *
+ * Best effort. Does nothing in a capture.
+ */
+void gr_bound_fill(const struct gr_root *root, int node, uint64_t bytes, bool (*go_on)(void *data),
+		   void *data);
 
 #endif

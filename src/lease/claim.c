@@ -24,6 +24,9 @@ struct claims {
 	const struct gr_ledger *ledger;
 	struct gr_host *host;
 	struct pool_use *uses; /* one for each pool of the host */
+	const char *except;    /* a lease whose pages may be used, or NULL */
+	const char *skip;      /* a lease that is not looked at, or NULL */
+	bool unlent;           /* leave out what leases hold that lend */
 };
 
 static void use(struct claims *c, const struct gr_lease_grant *grant, uint64_t pages)
@@ -116,13 +119,18 @@ static void read_taken(const struct gr_root *root, const struct gr_lease *lease,
 }
 
 /* A lease of which it is known who has its pages, or that nobody has them. */
-static int claim_known(struct claims *c, const struct gr_lease *lease, bool except)
+static int claim_known(struct claims *c, const struct gr_lease *lease)
 {
 	_cleanup_free_ uint64_t *taken = calloc(lease->grant_count + 1, sizeof(*taken));
-	bool waits = lease->state == GR_LEASE_HELD || lease->state == GR_LEASE_PENDING;
+	bool waits = lease->state == GR_LEASE_HELD || lease->state == GR_LEASE_PENDING ||
+		     lease->state == GR_LEASE_LENDING;
 	bool from_pool = lease->state == GR_LEASE_EXTERNAL ||
 			 (lease->state == GR_LEASE_OWNED && lease->from_pool);
+	/* A declaration is nobody's own lease. */
+	bool except = c->except && lease->state != GR_LEASE_EXTERNAL &&
+		      !strcmp(c->except, lease->name);
 
+	except |= c->unlent && waits && lease->lend;
 	if (!taken)
 		return -ENOMEM;
 	if (from_pool)
@@ -147,42 +155,60 @@ static void claim_unknown(struct claims *c, const struct gr_lease *lease)
 	}
 }
 
-static int claim_all(struct claims *c, const struct gr_leases *leases, const char *except)
+static int claim_all(struct claims *c, const struct gr_leases *leases)
 {
 	for (size_t i = 0; i < 2 * leases->count; i++) {
 		const struct gr_lease *lease = leases->leases[i % leases->count];
 		bool external = lease->state == GR_LEASE_EXTERNAL;
 		bool known = !external || gr_owner_lives(c->ledger->root, lease->owner_pid,
 							 lease->owner_start_time);
-		/* A declaration is nobody's own lease. */
-		bool own = except && !external && !strcmp(except, lease->name);
 
-		if (!gr_lease_of_this_boot(c->ledger, lease) || known != (i < leases->count))
+		if (!gr_lease_of_this_boot(c->ledger, lease) || known != (i < leases->count) ||
+		    (c->skip && !strcmp(c->skip, lease->name)))
 			continue;
 		if (!known)
 			claim_unknown(c, lease);
-		else if (claim_known(c, lease, own) < 0)
+		else if (claim_known(c, lease) < 0)
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-int gr_ledger_claim(struct gr_ledger *ledger, const char *except, struct gr_host *host,
-		    struct gr_error *err)
+static int make_claims(struct claims *c, struct gr_ledger *ledger, struct gr_error *err)
 {
+	struct gr_host *host = c->host;
 	_cleanup_free_ struct pool_use *uses = calloc(host->pool_count + 1, sizeof(*uses));
-	struct claims c = { .ledger = ledger, .host = host, .uses = uses };
 	struct gr_leases leases = { 0 };
 	int r = uses ? gr_ledger_list(ledger, &leases, err) : gr_error_nomem(err);
 
 	if (r < 0)
 		return r;
+	c->ledger = ledger;
+	c->uses = uses;
 	for (size_t i = 0; i < host->pool_count; i++)
 		uses[i].unknown = gr_sub_floor(host->pools[i].total, host->pools[i].free);
-	if (claim_all(&c, &leases, except) < 0)
+	if (claim_all(c, &leases) < 0)
 		r = gr_error_nomem(err);
-	for (size_t i = 0; i < host->pool_count; i++)
+	for (size_t i = 0; i < host->pool_count; i++) {
 		claim_anywhere(host, host->pools[i].page_size_bytes, uses[i].anywhere);
+		host->pools[i].used_by_unknown = uses[i].unknown;
+	}
 	gr_leases_done(&leases);
 	return r;
+}
+
+int gr_ledger_claim(struct gr_ledger *ledger, const char *except, struct gr_host *host,
+		    struct gr_error *err)
+{
+	struct claims c = { .host = host, .except = except };
+
+	return make_claims(&c, ledger, err);
+}
+
+int gr_ledger_claim_unlent(struct gr_ledger *ledger, const char *skip, struct gr_host *host,
+			   struct gr_error *err)
+{
+	struct claims c = { .host = host, .skip = skip, .unlent = true };
+
+	return make_claims(&c, ledger, err);
 }

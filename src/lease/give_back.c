@@ -23,7 +23,7 @@ uint64_t gr_boottime_ns(void)
 bool gr_lease_cut_short(const struct gr_lease *lease)
 {
 	return lease->state == GR_LEASE_RESERVING || lease->state == GR_LEASE_RELEASING ||
-	       lease->state == GR_LEASE_SETTLING;
+	       lease->state == GR_LEASE_SETTLING || lease->state == GR_LEASE_LENDING;
 }
 
 int gr_lease_set_owner(struct gr_ledger *ledger, struct gr_lease *lease, pid_t pid,
@@ -126,6 +126,13 @@ int gr_give_back(struct gr_ledger *ledger, const char *name, uint64_t *ret_pages
 		return r;
 	}
 	r = gr_ledger_finish(ledger, name, err);
+	/* A loan that was ended by that changed this file as well. */
+	if (r >= 0 && gr_lease_cut_short(lease)) {
+		gr_lease_free(lease);
+		r = gr_ledger_find(ledger, name, &lease, err);
+		if (r < 0)
+			return r;
+	}
 	if (r >= 0 && lease->state == GR_LEASE_SETTLING)
 		r = gr_lease_finish_settle(ledger, lease, err);
 	if (r >= 0 && !gr_lease_cut_short(lease))

@@ -3,7 +3,7 @@
  * The climb. First what the buddy lists have, by one write of exactly that: it costs nobody
  * anything. For what is missing then, one kind of rung after the other (rungs.c) from cheap to dear:
  * each looks first whether there is something for it to find, makes room, and is followed by writes
- * as long as these pay. After a round that brought pages comes another; some that brought none end
+ * as long as these pay. After a round that brought pages comes another; enough that brought none end
  * it, and so do the budgets of time, page cache and swap.
  *
  * Writes are cut into chunks that last about half a second: the kernel reclaims and compacts by
@@ -28,9 +28,15 @@
 #define POOR_MAX 2
 /* A kind of rung is worth another time if it brought this part of what was missing. */
 #define AGAIN_PART 64
-#define ROUNDS_MAX 16
-/* A page that could not be moved a moment ago may be movable now: so often is it tried in vain. */
-#define BARREN_MAX 3
+/*
+ * A page that could not be moved a moment ago may be movable now. So often is it tried in vain: the
+ * longer the climb took, the less do some more cheap rounds add to it, and up to the larger number
+ * of them are made in this part of its time, or in the least time.
+ */
+#define BARREN_MIN 3
+#define BARREN_MAX 12
+#define PATIENCE_PART 4
+#define PATIENCE_MIN_NS (UINT64_C(2000) * 1000000)
 
 static struct gr_rung *add_rung(struct gr_climb *climb, const char *name,
 				const struct gr_lease_grant *grant)
@@ -247,28 +253,46 @@ int gr_ladder_take(struct gr_climb *climb, struct gr_lease_grant *grant, uint64_
 	return interrupted(climb, err);
 }
 
+/* @last_ns: when a page came last. */
+static bool gives_up(struct gr_climb *climb, uint64_t last_ns)
+{
+	uint64_t patience = (last_ns - climb->start_ns) / PATIENCE_PART;
+
+	if (gr_climb_stopped(climb))
+		return true;
+	return climb->barren >= BARREN_MIN &&
+	       (climb->barren >= BARREN_MAX ||
+		gr_now_ns() - last_ns > gr_max_u64(patience, PATIENCE_MIN_NS));
+}
+
 int gr_ladder_climb(struct gr_climb *climb, struct gr_lease_grant *grant, uint64_t pages,
 		    uint64_t *ret_short, struct gr_error *err)
 {
-	uint64_t goal = grant->pages + pages;
+	uint64_t goal = grant->pages + pages, last_ns = gr_now_ns();
 	const struct gr_rung_kind *kinds;
 	size_t count;
 
 	kinds = gr_rung_kinds(&count);
-	climb->barren = 0;
-	for (climb->round = 0; climb->round < ROUNDS_MAX && grant->pages < goal; climb->round++) {
+	climb->barren = climb->tired = 0;
+	for (climb->round = 0; grant->pages < goal; climb->round++) {
 		uint64_t before = grant->pages;
 
 		for (size_t i = 0; i < count && grant->pages < goal; i++) {
-			int r = 0;
+			uint64_t had = grant->pages;
+			int r;
 
-			if (!climb->barren || kinds[i].stubborn)
-				r = climb_kind(climb, grant, &kinds[i], goal, err);
+			if ((climb->barren && !kinds[i].stubborn) || climb->tired & 1u << i)
+				continue;
+			r = climb_kind(climb, grant, &kinds[i], goal, err);
 			if (r < 0)
 				return r;
+			if (kinds[i].tires && grant->pages == had)
+				climb->tired |= 1u << i;
 		}
 		climb->barren = grant->pages == before ? climb->barren + 1 : 0;
-		if (climb->barren == BARREN_MAX || gr_climb_stopped(climb))
+		if (!climb->barren)
+			last_ns = gr_now_ns();
+		if (gives_up(climb, last_ns))
 			break;
 	}
 	*ret_short = gr_sub_floor(goal, grant->pages);

@@ -12,6 +12,7 @@ struct gr_price {
 	bool known;
 	uint64_t cache_bytes; /* page cache of files and devices, not shmem */
 	uint64_t swap_free_bytes;
+	uint64_t free_bytes;
 	uint64_t stalled_ns; /* PSI "some": how long tasks waited for memory since boot */
 };
 
@@ -29,6 +30,7 @@ struct gr_climb { /* what a ladder works with; one for a whole reservation */
 	 * gr_climb_budget(). */
 	struct gr_budget budget;
 	unsigned int round, barren; /* rounds of the climb; those since the last page */
+	unsigned int tired; /* kinds of rungs that brought nothing: a bit for each */
 	bool clip;        /* what the floor forbids may be short: others help out, or nobody has to */
 	bool out_of_time; /* the time was used up: what is missing may be there */
 };
@@ -63,6 +65,7 @@ struct gr_rung_kind {
 	const char *name;
 	unsigned int allow; /* consent that it needs; 0: none */
 	bool stubborn;      /* cheap: also after a round in which nothing helped */
+	bool tires;         /* dear: not once more after it brought nothing */
 	bool once;          /* one write, whether it pays or not */
 	unsigned int times; /* how often in a row, while it pays */
 	/* Is there something to be had this way? Decides from what was looked up. */
@@ -72,6 +75,10 @@ struct gr_rung_kind {
 	int (*act)(struct gr_climb *climb, struct gr_lease_grant *grant,
 		   const struct gr_look *look, struct gr_rung *rung, struct gr_error *err);
 };
+
+/** gr_rung_compact - what the rung of that name does, for others to end with. */
+int gr_rung_compact(struct gr_climb *climb, struct gr_lease_grant *grant,
+		    const struct gr_look *look, struct gr_rung *rung, struct gr_error *err);
 
 /** gr_rung_kinds - from cheap to dear. */
 const struct gr_rung_kind *gr_rung_kinds(size_t *ret_count);

@@ -24,6 +24,7 @@ enum gr_lease_state {
 	GR_LEASE_OWNED,     /* a process has them */
 	GR_LEASE_RELEASING, /* being given back */
 	GR_LEASE_SETTLING,  /* promoted pages are being made surplus again, the rest stays */
+	GR_LEASE_LENDING,   /* idle pages of a held lease are going to another, or coming back */
 	GR_LEASE_OWED,      /* given back as far as possible: what is left is tried again */
 	GR_LEASE_EXTERNAL,  /* no lease of ours: pages that somebody else has or will take */
 	GR_LEASE_STATE_COUNT
@@ -35,16 +36,19 @@ struct gr_lease_grant {
 	uint64_t page_size_bytes;
 	uint64_t pages; /* obtained, owed back */
 	/* Intent. While reserving: most that `pages` can be once the write under way is done. While
-	 * settling: how many promoted pages are being made surplus. Else the same as `pages`. */
+	 * settling: how many promoted pages are being made surplus. While lending: how many pages
+	 * are going. Else the same as `pages`. */
 	uint64_t asked_pages;
 	/* Others' surplus pages that a growth of ours made persistent: owed back as surplus. */
 	uint64_t promoted_pages;
 	/* Free pages that were cut into smaller ones of this lease: owed to this pool. While
 	 * reserving the most that it can be. */
 	uint64_t demoted_pages;
-	/* While reserving, releasing or settling: the persistent count at which this pool must end
-	 * when that is undone or done. Meaningless in other states, since others may change the
-	 * pool then: there the deltas above are the truth. */
+	/* Pages that went to other leases while nobody used them: not in `pages`, not owed. */
+	uint64_t lent_pages;
+	/* While reserving, releasing, settling or lending: the persistent count at which this pool
+	 * must end when that is undone or done. Meaningless in other states, since others may change
+	 * the pool then: there the deltas above are the truth. */
 	uint64_t goal_pages;
 	/* While releasing: the most surplus pages that the node may have afterwards. */
 	uint64_t goal_surplus_pages;
@@ -55,12 +59,14 @@ struct gr_lease {
 	enum gr_lease_state state;
 	pid_t owner_pid;           /* 0: none */
 	uint64_t owner_start_time; /* with the pid: an identity */
-	pid_t keeper_pid;          /* the guestram that works on it, while it does */
+	pid_t keeper_pid;          /* the guestram that works on it, while it does; 0: done */
 	uint64_t keeper_start_time;
 	int64_t since;             /* seconds since the epoch, for people */
 	uint64_t expires_ns;       /* CLOCK_BOOTTIME; 0: never */
 	char boot_id[40];
+	char domain_uuid[40]; /* of the libvirt domain that it was made for; "": for none */
 	bool from_pool; /* its VMM takes the pages out of the pool itself, when it likes */
+	bool lend;      /* while it is held, pages that nobody uses may go to other leases */
 	struct gr_lease_grant *grants;
 	size_t grant_count;
 };
@@ -93,12 +99,20 @@ struct gr_budget {
 	unsigned int allow; /* GR_ALLOW_* */
 };
 
+struct gr_loan { /* idle pages of a lease that lends, given back for this reservation */
+	char lender[GR_LEASE_NAME_MAX + 1];
+	int node;
+	uint64_t page_size_bytes, pages;
+};
+
 struct gr_reserve_report {
 	struct gr_rung *rungs;
 	size_t count;
 	uint64_t short_pages;  /* 0 on success */
 	char **notes;          /* foreign writes seen, promoted surplus ... */
 	size_t note_count;
+	struct gr_loan *loans;
+	size_t loan_count;
 };
 void gr_reserve_report_done(struct gr_reserve_report *report);
 
@@ -113,6 +127,16 @@ struct gr_ledger; /* the open, locked state directory */
  */
 int gr_ledger_open(const struct gr_root *root, bool read_only, uint64_t timeout_ns,
 		   struct gr_ledger **ret, struct gr_error *err);
+
+/**
+ * gr_ledger_open_unless - the same with the lock, but a signal ends the wait for it
+ * @interrupted: not 0 once a signal came; its handler has run then
+ *
+ * Return: as gr_ledger_open(); -EINTR (class host).
+ */
+int gr_ledger_open_unless(const struct gr_root *root, uint64_t timeout_ns,
+			  const volatile int *interrupted, struct gr_ledger **ret,
+			  struct gr_error *err);
 void gr_ledger_close(struct gr_ledger *ledger);
 
 /** gr_ledger_keep_blocks - for callers that must be quick, as hooks: memory blocks that are offline
@@ -161,6 +185,14 @@ int gr_ledger_claim(struct gr_ledger *ledger, const char *except, struct gr_host
 		    struct gr_error *err);
 
 /**
+ * gr_ledger_add_idle - the inventory as it would be without the idle pages of leases that lend
+ *
+ * For plans of pages that are to be reserved: gr_reserve() takes these pages when it needs them.
+ * Return: 0 or -errno.
+ */
+int gr_ledger_add_idle(struct gr_ledger *ledger, struct gr_host *host, struct gr_error *err);
+
+/**
  * gr_external_declare - note that pages of the pools are somebody else's (OVS-DPDK, SPDK ...)
  * @host: its page sizes and nodes; grants of node -1 may be on any node
  * @owner_pid: the process that takes them, 0 if nobody knows
@@ -181,6 +213,7 @@ struct gr_reserve_options {
 	size_t fallback_count;
 	const struct gr_budget *budget; /* NULL: the default for what is asked */
 	bool pending;      /* for `run`: GR_LEASE_PENDING with an expiry, else GR_LEASE_HELD */
+	bool lend;         /* see struct gr_lease; not with pending */
 	bool partial;      /* keep what could be had instead of putting it back */
 	const volatile int *interrupted; /* not NULL: a signal number once one came; rolls back */
 	void (*progress)(void *data, uint64_t done_pages, uint64_t total_pages);

@@ -13,13 +13,15 @@
 
 #define SCHEMA_ANY "guestram.lease/"
 #define SCHEMA SCHEMA_ANY "1"
+#define UUID_LETTERS "0123456789abcdefABCDEF-"
 #define PAGES_MAX (UINT64_C(1) << 52) /* of 4 KiB in 64 bits: sums of a few cannot overflow */
 
 static const char *const state_names[] = {
 	[GR_LEASE_RESERVING] = "reserving", [GR_LEASE_PENDING] = "pending",
 	[GR_LEASE_HELD] = "held",	    [GR_LEASE_OWNED] = "owned",
 	[GR_LEASE_RELEASING] = "releasing", [GR_LEASE_SETTLING] = "settling",
-	[GR_LEASE_OWED] = "owed",	    [GR_LEASE_EXTERNAL] = "external",
+	[GR_LEASE_LENDING] = "lending",   [GR_LEASE_OWED] = "owed",
+	[GR_LEASE_EXTERNAL] = "external",
 };
 _Static_assert(GR_ARRAY_SIZE(state_names) == GR_LEASE_STATE_COUNT, "a name for every state");
 
@@ -45,7 +47,10 @@ char *gr_lease_to_text(const struct gr_lease *lease)
 	gr_rec_int(doc, "since", lease->since);
 	gr_rec_u64(doc, "expires_ns", lease->expires_ns);
 	gr_rec_str(doc, "boot_id", lease->boot_id);
+	if (lease->domain_uuid[0])
+		gr_rec_str(doc, "domain_uuid", lease->domain_uuid);
 	gr_rec_bool(doc, "from_pool", lease->from_pool);
+	gr_rec_bool(doc, "lend", lease->lend);
 	grants = gr_rec_array(doc, "grants");
 	for (size_t i = 0; i < lease->grant_count; i++) {
 		const struct gr_lease_grant *grant = &lease->grants[i];
@@ -57,6 +62,7 @@ char *gr_lease_to_text(const struct gr_lease *lease)
 		gr_rec_u64(item, "pages", grant->pages);
 		gr_rec_u64(item, "promoted_pages", grant->promoted_pages);
 		gr_rec_u64(item, "demoted_pages", grant->demoted_pages);
+		gr_rec_u64(item, "lent_pages", grant->lent_pages);
 		gr_rec_u64(item, "goal_pages", grant->goal_pages);
 		gr_rec_u64(item, "goal_surplus_pages", grant->goal_surplus_pages);
 	}
@@ -141,6 +147,10 @@ static int read_grant(json_object *item, struct gr_lease *lease)
 	    read_pages(item, "goal_pages", &grant->goal_pages) < 0 ||
 	    read_pages(item, "goal_surplus_pages", &grant->goal_surplus_pages) < 0)
 		return -EBADMSG;
+	/* Leases that were written before there was lending have none. */
+	if (json_object_object_get(item, "lent_pages") &&
+	    read_pages(item, "lent_pages", &grant->lent_pages) < 0)
+		return -EBADMSG;
 	return 0;
 }
 
@@ -178,10 +188,14 @@ static int read_lease(json_object *doc, struct gr_lease *lease)
 	    read_int(doc, "since", 0, INT64_MAX, &lease->since) < 0 ||
 	    read_u64(doc, "expires_ns", &lease->expires_ns) < 0 ||
 	    read_text(doc, "boot_id", lease->boot_id, sizeof(lease->boot_id)) < 0 ||
-	    lease->boot_id[strspn(lease->boot_id, "0123456789abcdefABCDEF-")] ||
+	    lease->boot_id[strspn(lease->boot_id, UUID_LETTERS)] ||
+	    (json_object_object_get(doc, "domain_uuid") &&
+	     (read_text(doc, "domain_uuid", lease->domain_uuid, sizeof(lease->domain_uuid)) < 0 ||
+	      lease->domain_uuid[strspn(lease->domain_uuid, UUID_LETTERS)])) ||
 	    !json_object_is_type(grants, json_type_array))
 		return -EBADMSG;
 	lease->from_pool = json_object_get_boolean(json_object_object_get(doc, "from_pool"));
+	lease->lend = json_object_get_boolean(json_object_object_get(doc, "lend"));
 	lease->owner_pid = (pid_t)owner;
 	lease->keeper_pid = (pid_t)keeper;
 	for (size_t i = 0; i < json_object_array_length(grants); i++) {

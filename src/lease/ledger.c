@@ -12,13 +12,11 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/util.h"
 
 #define DIR_PATH "run/guestram"
-#define RETRY_NS 10000000
 
 void gr_lease_free(struct gr_lease *lease)
 {
@@ -93,44 +91,6 @@ failed:
 			    errno, "state directory /run/%s: %s", name, strerror(errno));
 }
 
-static void note_holder(int lock_fd)
-{
-	char text[32];
-	int n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
-
-	/* For the message of those who wait; nothing depends on it. */
-	if (ftruncate(lock_fd, 0) < 0 || pwrite(lock_fd, text, (size_t)n, 0) < 0)
-		return;
-}
-
-static int take_lock(int lock_fd, uint64_t timeout_ns, struct gr_error *err)
-{
-	uint64_t start = gr_now_ns();
-	char holder[16] = "";
-	int r;
-
-	while (flock(lock_fd, LOCK_EX | LOCK_NB) < 0) {
-		struct timespec pause = { .tv_nsec = RETRY_NS };
-
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return gr_error_set(err, GR_CLASS_SYSTEM, errno, "cannot lock /" DIR_PATH
-					    "/lock: %s", strerror(errno));
-		if (gr_now_ns() - start >= timeout_ns) {
-			if (pread(lock_fd, holder, sizeof(holder) - 1, 0) < 0)
-				holder[0] = '\0';
-			holder[strcspn(holder, "\n")] = '\0';
-			r = gr_error_set(err, GR_CLASS_HOST, ETIMEDOUT,
-					 "pid %s has held /" DIR_PATH "/lock for over %" PRIu64 " s",
-					 holder[0] ? holder : "unknown", timeout_ns / 1000000000);
-			gr_error_hint(err, "another guestram is reserving or starting a VM: try again");
-			return r;
-		}
-		nanosleep(&pause, NULL);
-	}
-	note_holder(lock_fd);
-	return 0;
-}
-
 static int open_dirs(struct gr_ledger *ledger, bool read_only, struct gr_error *err)
 {
 	_cleanup_close_ int run_fd = gr_root_open_fd(ledger->root, "run",
@@ -147,8 +107,8 @@ static int open_dirs(struct gr_ledger *ledger, bool read_only, struct gr_error *
 	return 0;
 }
 
-int gr_ledger_open(const struct gr_root *root, bool read_only, uint64_t timeout_ns,
-		   struct gr_ledger **ret, struct gr_error *err)
+static int open_ledger(const struct gr_root *root, bool read_only, uint64_t timeout_ns,
+		       const volatile int *interrupted, struct gr_ledger **ret, struct gr_error *err)
 {
 	_cleanup_ledger_ struct gr_ledger *ledger = calloc(1, sizeof(*ledger));
 	_cleanup_free_ char *boot_id = NULL;
@@ -170,14 +130,27 @@ int gr_ledger_open(const struct gr_root *root, bool read_only, uint64_t timeout_
 		ledger->lock_fd = openat(ledger->dir_fd, "lock",
 					 O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (ledger->lock_fd < 0)
-			return gr_error_set(err, GR_CLASS_SYSTEM, errno, "/" DIR_PATH "/lock: %s",
+			return gr_error_set(err, GR_CLASS_SYSTEM, errno, GR_LOCK_PATH ": %s",
 					    strerror(errno));
-		r = take_lock(ledger->lock_fd, timeout_ns, err);
+		r = gr_ledger_lock(ledger->lock_fd, timeout_ns, interrupted, err);
 		if (r < 0)
 			return r;
 	}
 	*ret = gr_steal_ptr(ledger);
 	return 0;
+}
+
+int gr_ledger_open(const struct gr_root *root, bool read_only, uint64_t timeout_ns,
+		   struct gr_ledger **ret, struct gr_error *err)
+{
+	return open_ledger(root, read_only, timeout_ns, NULL, ret, err);
+}
+
+int gr_ledger_open_unless(const struct gr_root *root, uint64_t timeout_ns,
+			  const volatile int *interrupted, struct gr_ledger **ret,
+			  struct gr_error *err)
+{
+	return open_ledger(root, false, timeout_ns, interrupted, ret, err);
 }
 
 void gr_ledger_close(struct gr_ledger *ledger)

@@ -17,6 +17,17 @@ struct gr_ledger {
 	bool keep_blocks; /* see gr_ledger_keep_blocks() */
 };
 
+#define GR_LOCK_PATH "/run/guestram/lock" /* for messages */
+
+/**
+ * gr_ledger_lock - take the lock of the open file, or wait for it
+ * @interrupted: not NULL: not 0 once a signal came
+ *
+ * Return: 0; -ETIMEDOUT, -EINTR (class host); -errno.
+ */
+int gr_ledger_lock(int lock_fd, uint64_t timeout_ns, const volatile int *interrupted,
+		   struct gr_error *err);
+
 /** gr_lease_to_text - the file of a lease, malloc'ed; NULL when there is no memory. */
 char *gr_lease_to_text(const struct gr_lease *lease);
 
@@ -73,6 +84,14 @@ uint64_t gr_lost_pages(const struct gr_root *root, uint64_t page_size_bytes, int
 
 /** gr_lease_finish_settle - after a kill: how far did gr_lease_settle() come? Saves the answer. */
 int gr_lease_finish_settle(struct gr_ledger *ledger, struct gr_lease *lease, struct gr_error *err);
+
+/** gr_lease_finish_lend - what became of a loan: how many pages left the pool? Saves the answer. */
+int gr_lease_finish_lend(struct gr_ledger *ledger, struct gr_lease *lease, struct gr_error *err);
+
+/** gr_ledger_claim_unlent - as gr_ledger_claim(), without what leases hold that lend; the lease
+ * @skip (may be NULL) is left out. Notes as well how many pages are in use by whom no lease knows. */
+int gr_ledger_claim_unlent(struct gr_ledger *ledger, const char *skip, struct gr_host *host,
+			   struct gr_error *err);
 
 /**
  * gr_ledger_finish - undo what a kill left half done, except the lease @name (may be NULL)

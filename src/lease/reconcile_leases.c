@@ -20,8 +20,10 @@ static const char *why_stale(const struct gr_audit *audit, const struct gr_lease
 	case GR_LEASE_RELEASING:
 	case GR_LEASE_SETTLING:
 		return behind->keeper ? NULL : "its release was cut short";
+	case GR_LEASE_LENDING:
+		return "lending its pages was cut short";
 	case GR_LEASE_PENDING:
-		return !behind->keeper ? "nobody took it over" :
+		return !behind->keeper && lease->keeper_pid ? "nobody took it over" :
 		       lease->expires_ns && audit->now_ns > lease->expires_ns ? "it has expired" :
 										NULL;
 	case GR_LEASE_OWNED:

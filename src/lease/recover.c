@@ -48,7 +48,8 @@ static const char *reason_to_undo(const struct gr_ledger *ledger, const struct g
 	case GR_LEASE_OWED:
 		return "it was owed";
 	case GR_LEASE_PENDING:
-		return !keeper ? "nobody took it over" :
+		/* Without a keeper its VM is being started by somebody else: by libvirt. */
+		return lease->keeper_pid && !keeper ? "nobody took it over" :
 		       lease->expires_ns && gr_boottime_ns() > lease->expires_ns ? "it expired" :
 										   NULL;
 	case GR_LEASE_OWNED:
@@ -108,16 +109,48 @@ static int recover_lease(struct gr_ledger *ledger, struct gr_lease *lease,
 	return add_action(recovery, text) < 0 ? gr_error_nomem(err) : 0;
 }
 
+/* Loans that a kill left half done. They set the goals of other leases anew: those are read again. */
+static int finish_loans(struct gr_ledger *ledger, const struct gr_leases *leases,
+			struct gr_error *err)
+{
+	bool any = false;
+	int r = 0;
+
+	for (size_t i = 0; i < leases->count && r >= 0; i++) {
+		struct gr_lease *lease = leases->leases[i];
+
+		if (lease->state != GR_LEASE_LENDING || !gr_lease_of_this_boot(ledger, lease))
+			continue;
+		any = true;
+		r = gr_lease_finish_lend(ledger, lease, err);
+	}
+	for (size_t i = 0; i < leases->count && r >= 0 && any; i++) {
+		struct gr_lease *fresh;
+
+		if (leases->leases[i]->state != GR_LEASE_RESERVING)
+			continue;
+		r = gr_ledger_find(ledger, leases->leases[i]->name, &fresh, err);
+		if (r < 0)
+			break;
+		gr_lease_free(leases->leases[i]);
+		leases->leases[i] = fresh;
+	}
+	return r;
+}
+
 /*
- * First the leases that a kill left half done (their goals are about the pools as they are now),
- * then the others. One that cannot be put right does not keep the others from it, unless it is
- * still half done.
+ * First loans that a kill left half done: what became of them is seen in the pools as they are, and
+ * whoever was to have the pages is half done as well. Then such leases (their goals are about the
+ * pools as they are now), then the others. One that cannot be put right does not keep the others
+ * from it, unless it is still half done.
  */
 static int recover_all(struct gr_ledger *ledger, const struct gr_leases *leases, const char *except,
 		       bool cut_short_only, struct gr_recovery *recovery, struct gr_error *err)
 {
-	int failed = 0;
+	int failed = 0, loans = finish_loans(ledger, leases, err);
 
+	if (loans < 0)
+		return loans;
 	for (int pass = 0; pass < (cut_short_only ? 1 : 2); pass++) {
 		for (size_t i = 0; i < leases->count; i++) {
 			struct gr_lease *lease = leases->leases[i];

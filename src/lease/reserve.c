@@ -9,6 +9,7 @@
 
 #include "base/size.h"
 #include "base/util.h"
+#include "lease/idle.h"
 #include "lease/place.h"
 #include "lease/wish.h"
 #include "verify/verify.h"
@@ -23,6 +24,7 @@ void gr_reserve_report_done(struct gr_reserve_report *report)
 		free(report->rungs[i].note);
 	free(report->notes);
 	free(report->rungs);
+	free(report->loans);
 	*report = (struct gr_reserve_report){ 0 };
 }
 
@@ -80,6 +82,15 @@ static int trim(struct gr_ledger *ledger, struct gr_lease *lease, uint64_t *lack
 	return 0;
 }
 
+/* After the growth the kernel must still have its floor: MemAvailable is read again. */
+static int check_after(struct gr_ledger *ledger, const struct gr_floor *floor, struct gr_error *err)
+{
+	_cleanup_host_ struct gr_host *host = NULL;
+	int r = gr_host_read(ledger->root, GR_READ_POOLS, &host, err);
+
+	return r < 0 ? r : gr_floor_check(host, floor, -1, 0, err);
+}
+
 static int trim_to_floor(struct gr_ledger *ledger, struct gr_lease *lease,
 			 const struct gr_floor *floor, struct gr_reserve_report *report,
 			 struct gr_error *err)
@@ -93,21 +104,12 @@ static int trim_to_floor(struct gr_ledger *ledger, struct gr_lease *lease,
 			return r;
 		lack = gr_floor_lack(host, floor);
 		if (!lack)
-			return 0;
+			return gr_floor_check(host, floor, -1, 0, err);
 		r = trim(ledger, lease, &lack, &report->short_pages, err);
 		if (r < 0)
 			return r;
 	}
-	return 0;
-}
-
-/* After the growth the kernel must still have its floor: MemAvailable is read again. */
-static int check_after(struct gr_ledger *ledger, const struct gr_floor *floor, struct gr_error *err)
-{
-	_cleanup_host_ struct gr_host *host = NULL;
-	int r = gr_host_read(ledger->root, GR_READ_POOLS, &host, err);
-
-	return r < 0 ? r : gr_floor_check(host, floor, -1, 0, err);
+	return check_after(ledger, floor, err);
 }
 
 static struct gr_lease *new_lease(struct gr_ledger *ledger, const char *name, bool pending)
@@ -141,13 +143,29 @@ static void forget_empty(struct gr_lease *lease)
 	lease->grant_count = kept;
 }
 
+/* A reservation that failed with @r. Return: why, in the end. */
+static int put_back(struct gr_climb *climb, int r, struct gr_error *err)
+{
+	bool begun = gr_lease_cut_short(climb->lease);
+	struct gr_error undo_err;
+
+	if (begun && gr_lease_undo(climb->ledger, climb->lease, NULL, &undo_err) < 0) {
+		if (err)
+			*err = undo_err;
+		return -undo_err.errnum;
+	}
+	gr_loans_return(climb);
+	if (r == -EINTR)
+		gr_error_hint(err, "%s", begun ? "everything was put back" : "nothing was taken");
+	return r;
+}
+
 int gr_reserve(struct gr_ledger *ledger, const char *name, const struct gr_reserve_options *options,
 	       struct gr_lease **ret, struct gr_reserve_report *ret_report, struct gr_error *err)
 {
 	_cleanup_host_ struct gr_host *host = NULL;
 	_cleanup_lease_ struct gr_lease *lease = NULL, *old = NULL;
 	struct gr_climb climb = { .ledger = ledger, .options = options, .report = ret_report };
-	struct gr_error undo_err;
 	int r = check_free_name(ledger, name, &old, err);
 
 	if (r >= 0)
@@ -155,12 +173,15 @@ int gr_reserve(struct gr_ledger *ledger, const char *name, const struct gr_reser
 	if (r >= 0)
 		r = gr_host_read(ledger->root, GR_READ_POOLS, &host, err);
 	if (r >= 0)
+		r = gr_ledger_add_idle(ledger, host, err);
+	if (r >= 0)
 		r = gr_place_check(host, options, err);
 	if (r < 0)
 		return r;
 	lease = climb.lease = new_lease(ledger, name, options->pending);
 	if (!lease)
 		return gr_error_nomem(err);
+	lease->lend = options->lend;
 	if (old) {
 		lease->grants = gr_steal_ptr(old->grants);
 		lease->grant_count = old->grant_count;
@@ -170,10 +191,12 @@ int gr_reserve(struct gr_ledger *ledger, const char *name, const struct gr_reser
 	}
 	for (size_t i = 0; i < options->grant_count; i++)
 		climb.total_pages += options->grants[i].pages;
-	r = gr_wishes_climb(&climb, host, err);
+	r = gr_borrow_for_floor(&climb, err);
+	if (r >= 0)
+		r = gr_wishes_climb(&climb, host, err);
 	if (r >= 0 && options->partial)
 		r = trim_to_floor(ledger, lease, &options->floor, ret_report, err);
-	if (r >= 0)
+	else if (r >= 0)
 		r = check_after(ledger, &options->floor, err);
 	if (r >= 0) {
 		forget_empty(lease);
@@ -182,22 +205,11 @@ int gr_reserve(struct gr_ledger *ledger, const char *name, const struct gr_reser
 		if (r < 0)
 			lease->state = GR_LEASE_RESERVING;
 	}
-	if (r >= 0) {
+	if (r < 0)
+		r = put_back(&climb, r, err);
+	else
 		*ret = gr_steal_ptr(lease);
-		return 0;
-	}
-	if (!gr_lease_cut_short(lease)) {
-		if (r == -EINTR)
-			gr_error_hint(err, "nothing was taken");
-		return r;
-	}
-	if (gr_lease_undo(ledger, lease, NULL, &undo_err) < 0) {
-		if (err)
-			*err = undo_err;
-		r = -undo_err.errnum;
-	} else if (r == -EINTR) {
-		gr_error_hint(err, "everything was put back");
-	}
+	gr_loans_tell(ret_report);
 	return r;
 }
 

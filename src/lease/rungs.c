@@ -4,10 +4,12 @@
  * whether it has something to find, and makes room in the way that the kernel at hand offers: the
  * file of the node where there is one, else the host's.
  *
+ *   idle         free pages of leases that lend them: nothing is moved for it
  *   rewrite      a failed attempt makes the kernel try less hard for the rest of one write, so
  *                another write starts afresh; the kernel compacts and reclaims inside each
  *   reclaim      memory is lacking: page cache in place of what is missing, no more than that
  *   compact      free memory is there, but in pieces
+ *   retype       blocks that are marked for unmovable memory, where compaction moves nothing into
  *   slab         empty slabs, and dentries and inodes that nobody uses
  *   swap         anonymous memory as well
  *   demote       free larger pages that nobody has a claim to (with consent)
@@ -21,6 +23,8 @@
 #include "base/util.h"
 #include "lease/demote.h"
 #include "lease/evacuate.h"
+#include "lease/idle.h"
+#include "lease/retype.h"
 
 #define COMPACT_MIN_PAGES 2 /* free room below which there is nothing to move into */
 #define SLAB_MIN_BYTES (UINT64_C(8) << 20)
@@ -35,8 +39,8 @@ static bool worth_compacting(const struct gr_climb *climb, const struct gr_look 
 }
 
 /* Compacts the node, or all of them on a kernel without the node's file. */
-static int compact(struct gr_climb *climb, struct gr_lease_grant *grant,
-		   const struct gr_look *look, struct gr_rung *rung, struct gr_error *err)
+int gr_rung_compact(struct gr_climb *climb, struct gr_lease_grant *grant,
+		    const struct gr_look *look, struct gr_rung *rung, struct gr_error *err)
 {
 	char path[64];
 	int r;
@@ -106,7 +110,7 @@ static int reclaim_cache(struct gr_climb *climb, struct gr_lease_grant *grant,
 	if (reclaim(climb, look, bytes, swap ? " swappiness=0" : "") == -EINVAL && swap &&
 	    look->swap_left_bytes >= bytes)
 		reclaim(climb, look, bytes, "");
-	return compact(climb, grant, look, rung, err);
+	return gr_rung_compact(climb, grant, look, rung, err);
 }
 
 static bool worth_shrinking(const struct gr_climb *climb, const struct gr_look *look)
@@ -139,7 +143,7 @@ static int shrink(struct gr_climb *climb, struct gr_lease_grant *grant,
 			gr_root_write(climb->ledger->root, "proc/sys/vm/drop_caches", "2\n", NULL);
 		shrink_slabs(climb->ledger->root);
 	}
-	return compact(climb, grant, look, rung, err);
+	return gr_rung_compact(climb, grant, look, rung, err);
 }
 
 static uint64_t swappable(const struct gr_look *look)
@@ -159,7 +163,7 @@ static int swap_out(struct gr_climb *climb, struct gr_lease_grant *grant,
 
 	if (reclaim(climb, look, bytes, " swappiness=200") == -EINVAL)
 		reclaim(climb, look, bytes, "");
-	return compact(climb, grant, look, rung, err);
+	return gr_rung_compact(climb, grant, look, rung, err);
 }
 
 static int drop_caches(struct gr_climb *climb, struct gr_lease_grant *grant,
@@ -167,21 +171,24 @@ static int drop_caches(struct gr_climb *climb, struct gr_lease_grant *grant,
 {
 	sync();
 	gr_root_write(climb->ledger->root, "proc/sys/vm/drop_caches", "3\n", NULL);
-	return compact(climb, grant, look, rung, err);
+	return gr_rung_compact(climb, grant, look, rung, err);
 }
 
 static const struct gr_rung_kind kinds[] = {
-	{ .name = "rewrite", .stubborn = true, .times = 1 },
+	{ .name = "idle", .times = 1, .worth = gr_worth_borrowing, .act = gr_borrow },
+	{ .name = "rewrite", .times = 1 },
 	{ .name = "reclaim", .times = 1, .worth = worth_reclaiming, .act = reclaim_cache },
 	{ .name = "compact", .stubborn = true, .times = 3, .worth = worth_compacting,
-	  .act = compact },
-	{ .name = "slab", .times = 1, .worth = worth_shrinking, .act = shrink },
-	{ .name = "swap", .times = 2, .worth = worth_swapping, .act = swap_out },
-	{ .name = "demote", .allow = GR_ALLOW_DEMOTE, .times = 1, .worth = gr_worth_demoting,
-	  .act = gr_demote },
-	{ .name = "evacuate", .allow = GR_ALLOW_EVACUATE, .times = 1,
+	  .act = gr_rung_compact },
+	{ .name = "retype", .tires = true, .times = 1, .worth = gr_worth_retyping, .act = gr_retype },
+	{ .name = "slab", .tires = true, .times = 1, .worth = worth_shrinking, .act = shrink },
+	{ .name = "swap", .tires = true, .times = 2, .worth = worth_swapping, .act = swap_out },
+	{ .name = "demote", .tires = true, .times = 1, .allow = GR_ALLOW_DEMOTE,
+	  .worth = gr_worth_demoting, .act = gr_demote },
+	{ .name = "evacuate", .tires = true, .times = 1, .allow = GR_ALLOW_EVACUATE,
 	  .worth = gr_worth_evacuating, .act = gr_evacuate },
-	{ .name = "drop-caches", .allow = GR_ALLOW_DROP_CACHES, .times = 1, .act = drop_caches },
+	{ .name = "drop-caches", .tires = true, .times = 1, .allow = GR_ALLOW_DROP_CACHES,
+	  .act = drop_caches },
 };
 
 const struct gr_rung_kind *gr_rung_kinds(size_t *ret_count)

@@ -4,12 +4,16 @@
  *
  * Two bounds, zone by zone. A range becomes a page only if nothing in it stays: free and movable
  * ranges do, those with slab pages in part. And whatever is in these ranges has to go somewhere:
- * compaction only moves pages about within their zone, so k pages of P base pages need k * P pages
- * that are free, or that are given up: page cache and slab within what may be lost, anonymous
- * memory within what may be swapped. Which ranges are chosen does not matter: k of them can be
- * emptied if and only if k * P pages are free. Two kinds of free pages do not count: as many as the
- * watermark keeps, and those in blocks set aside for what cannot be moved (blocktypes.c), into
- * which compaction moves nothing. The watermark is content with the latter.
+ * k pages of P base pages need k * P pages that are free, or that are given up: page cache and slab
+ * within what may be lost, anonymous memory within what may be swapped. As many free pages as the
+ * watermark keeps do not count.
+ *
+ * Compaction does not reach that bound. It fills a zone from the end with what it finds from the
+ * start on, and where the two meet it is done: the ranges behind are full, good ones among them. If
+ * c is the content that has to be moved and u the room that it may be moved into, both spread
+ * evenly, they meet after the part u / (u + c) of the zone. Room in blocks set aside for what cannot
+ * be moved (blocktypes.c) is none: nothing is moved into them. In the frozen lab this part is within
+ * some percent of what repeated compaction gets.
  *
  * Gigantic pages do not come out of ZONE_MOVABLE; their content may go to any node and any block.
  */
@@ -17,30 +21,40 @@
 
 #include "base/util.h"
 
-/* Of slab pages that the kernel calls reclaimable, this part goes when caches are shrunk: the rest
- * shares its page with an object in use. */
-#define SLAB_GOES_PART 2
-
 /* What one zone, or with gigantic pages all zones together, could give. In base pages, but ranges. */
 struct supply {
-	uint64_t ready;  /* ranges that are free */
-	uint64_t ranges; /* ranges that can be emptied */
-	uint64_t room;   /* free pages above the watermark */
-	uint64_t cache;  /* can be given up */
+	uint64_t ready;   /* ranges that are free */
+	uint64_t ranges;  /* ranges that can be emptied */
+	uint64_t room;    /* free pages above the watermark */
+	uint64_t cache;   /* can be given up */
 	uint64_t swap;
-	/* The same without what lies where nothing is moved to; the watermark need not be kept free. */
-	uint64_t usable_room, usable_cache, usable_swap;
+	uint64_t content; /* all that moves, with what can be given up */
+	/* Free, and given up, where compaction moves things to. */
+	uint64_t target_room, target_cache, target_swap;
 };
 
-/* The part of a node's slab that is reclaimable, from its meminfo. */
+static uint64_t part_of(uint64_t pages, uint64_t part, uint64_t whole)
+{
+	return (uint64_t)((unsigned __int128)pages * part / whole);
+}
+
+/*
+ * Slab pages that go when caches are shrunk: of those that the kernel calls reclaimable the part that
+ * unused dentries are of all, since dentries and what hangs on them are most of it. Where that is not
+ * known, half.
+ */
 static uint64_t slab_going(const struct gr_host *host, unsigned int node, uint64_t slab_pages)
 {
 	const struct gr_node *one = gr_host_node(host, node);
+	uint64_t pages;
 
 	if (!one)
 		return 0;
-	return gr_min_u64(slab_pages, one->slab_reclaimable_bytes / gr_base_page(host)) /
-	       SLAB_GOES_PART;
+	pages = gr_min_u64(slab_pages, one->slab_reclaimable_bytes / gr_base_page(host));
+	if (!host->dentries.known || !host->dentries.value)
+		return pages / 2;
+	return part_of(pages, gr_min_u64(host->dentries_unused, host->dentries.value),
+		       host->dentries.value);
 }
 
 static void add_room(const struct gr_host *host, const struct gr_survey_zone *from,
@@ -57,14 +71,10 @@ static void add_room(const struct gr_host *host, const struct gr_survey_zone *fr
 				     gr_add_sat(zone->min_pages, zone->lowmem_reserve_pages));
 	supply->cache += pages->file + pages->dirty + slab;
 	supply->swap += pages->anon;
-	supply->usable_room += free_pages;
-	supply->usable_cache += pages->file + pages->dirty + slab;
-	supply->usable_swap += pages->anon;
-}
-
-static uint64_t part_of(uint64_t pages, uint64_t part, uint64_t whole)
-{
-	return (uint64_t)((unsigned __int128)pages * part / whole);
+	supply->content += gr_kinds_movable(pages);
+	supply->target_room += free_pages;
+	supply->target_cache += pages->file + pages->dirty + slab;
+	supply->target_swap += pages->anon;
 }
 
 /* What lies in blocks set aside: as many of the ranges with kernel or slab pages as there are such
@@ -81,27 +91,35 @@ static void take_set_aside(const struct gr_host *host, const struct gr_survey_zo
 	if (!part)
 		return;
 	gr_kinds_add(&in, &size->in_slab);
-	supply->usable_room = gr_sub_floor(supply->usable_room, part_of(in.free, part, whole));
-	supply->usable_cache =
-		gr_sub_floor(supply->usable_cache, part_of(in.file + in.dirty, part, whole));
-	supply->usable_swap = gr_sub_floor(supply->usable_swap, part_of(in.anon, part, whole));
+	supply->target_room = gr_sub_floor(supply->target_room, part_of(in.free, part, whole));
+	supply->target_cache =
+		gr_sub_floor(supply->target_cache, part_of(in.file + in.dirty, part, whole));
+	supply->target_swap = gr_sub_floor(supply->target_swap, part_of(in.anon, part, whole));
+}
+
+/* Ranges that only look like kernel memory, since free pages of a CPU's list are in them: of those without
+ * anything else that stays, as large a part as such pages are of all that look alike there. */
+static uint64_t percpu_ranges(const struct gr_zone *zone, const struct gr_survey_size *size)
+{
+	uint64_t percpu = gr_min_u64(zone->percpu_pages, size->unflagged_pages);
+
+	if (!percpu)
+		return 0;
+	return gr_min_u64(part_of(size->unflagged, percpu, size->unflagged_pages), percpu);
 }
 
 static void add_ranges(const struct gr_host *host, const struct gr_survey_zone *from,
 		       const struct gr_survey_size *size, struct supply *supply)
 {
-	const struct gr_zone *zone = &host->zones[from->zone];
-	uint64_t base = gr_base_page(host), pages = size->page_size_bytes / base;
-	uint64_t percpu = gr_min_u64(zone->percpu_pages, size->in_kernel.kernel) / pages;
 	uint64_t slab = 0;
 
 	/* The fewer slab pages there are in these ranges, the more of them lose all. */
 	if (size->in_slab.slab)
-		slab = (uint64_t)((unsigned __int128)size->slab *
-				  slab_going(host, from->node, size->in_slab.slab) /
-				  size->in_slab.slab);
+		slab = part_of(size->slab, slab_going(host, from->node, size->in_slab.slab),
+			       size->in_slab.slab);
 	supply->ready += size->free;
-	supply->ranges += size->free + size->movable + slab + gr_min_u64(percpu, size->kernel);
+	supply->ranges += size->free + size->movable + slab +
+			  percpu_ranges(&host->zones[from->zone], size);
 }
 
 /* What may be given up, in base pages; used up from zone to zone. */
@@ -109,17 +127,30 @@ struct purse {
 	uint64_t cache, swap;
 };
 
+/* Ranges before the point where compaction is done. */
+static uint64_t before_meeting(const struct supply *supply, uint64_t given,
+			       const struct purse *purse)
+{
+	uint64_t target = supply->target_room + gr_min_u64(supply->target_cache, purse->cache) +
+			  gr_min_u64(supply->target_swap, purse->swap);
+	uint64_t content = gr_sub_floor(supply->content, given);
+
+	return content ? part_of(supply->ranges, target, target + content) : supply->ranges;
+}
+
 /* Pages that the supply yields; what has to be given up for them is taken from the purse. */
-static uint64_t yield(const struct supply *supply, uint64_t pages, struct purse *purse)
+static uint64_t yield(const struct supply *supply, uint64_t pages, bool compacted,
+		      struct purse *purse)
 {
 	uint64_t cache = gr_min_u64(supply->cache, purse->cache);
 	uint64_t swap = gr_min_u64(supply->swap, purse->swap);
-	uint64_t room = supply->room + cache + swap;
-	uint64_t usable = supply->usable_room + gr_min_u64(supply->usable_cache, purse->cache) +
-			  gr_min_u64(supply->usable_swap, purse->swap);
-	uint64_t got = gr_min_u64(supply->ranges, gr_min_u64(room, usable) / pages);
-	uint64_t lack = gr_sub_floor(got * pages, gr_min_u64(supply->room, supply->usable_room));
+	uint64_t room = supply->room + cache + swap, got, lack;
 
+	got = gr_min_u64(supply->ranges, room / pages);
+	if (compacted)
+		got = gr_min_u64(got, before_meeting(supply, cache + swap, purse));
+	got = gr_max_u64(got, gr_min_u64(supply->ready, room / pages));
+	lack = gr_sub_floor(got * pages, supply->room);
 	cache = gr_min_u64(cache, lack);
 	purse->cache -= cache;
 	purse->swap -= gr_min_u64(swap, lack - cache);
@@ -175,10 +206,10 @@ static void sum_up(const struct gr_host *host, uint64_t page_size, int node, str
 		sum->at_most += most(size, pages);
 		sum->ready += size->free;
 		if (!gigantic)
-			sum->by_ladder += yield(&supply, pages, purse);
+			sum->by_ladder += yield(&supply, pages, true, purse);
 	}
 	if (gigantic)
-		sum->by_ladder = yield(&supply, pages, purse);
+		sum->by_ladder = yield(&supply, pages, false, purse);
 }
 
 void gr_predict(const struct gr_host *host, uint64_t page_size_bytes, int node,

@@ -49,12 +49,14 @@ static void populate_progress(void *data, uint64_t done, uint64_t total)
 		options->progress(options->progress_data, "populating", done, total);
 }
 
-static int open_ledger(struct gr_hold *hold, struct gr_error *err)
+/* @interrupted: ends the wait for the lock; NULL once the VM runs: the signals are its own then. */
+static int open_ledger(struct gr_hold *hold, const volatile int *interrupted, struct gr_error *err)
 {
 	const struct gr_run_options *options = hold->options;
 	struct gr_recovery recovery = { 0 };
 	struct gr_error recover_err;
-	int r = gr_ledger_open(options->root, false, options->lock_wait_ns, &hold->ledger, err);
+	int r = gr_ledger_open_unless(options->root, options->lock_wait_ns, interrupted,
+				      &hold->ledger, err);
 
 	if (r < 0)
 		return r;
@@ -80,7 +82,7 @@ static int check_claims(struct gr_hold *hold, struct gr_error *err)
 
 	if (geteuid() != 0 || !gr_root_exists(options->root, "run/guestram"))
 		return 0;
-	r = open_ledger(hold, err);
+	r = open_ledger(hold, options->interrupted, err);
 	if (r >= 0)
 		r = gr_host_read(options->root, GR_READ_POOLS, &host, err);
 	if (r >= 0)
@@ -120,7 +122,7 @@ int gr_hold_reserve(struct gr_hold *hold, struct gr_run_report *report, struct g
 		return check_claims(hold, err);
 	if (options->plan->backing != GR_BACKING_DYNAMIC)
 		return 0;
-	r = open_ledger(hold, err);
+	r = open_ledger(hold, options->interrupted, err);
 	if (r < 0)
 		return r;
 	start = gr_now_ns();
@@ -176,7 +178,7 @@ static int top_up(struct gr_hold *hold, const struct gr_need *need, uint64_t pag
 		say(hold, "somebody took pages of the pool meanwhile: adding as many");
 	hold->topped_up = true;
 	if (!hold->ledger) { /* populated later, when the lock had been let go */
-		r = open_ledger(hold, err);
+		r = open_ledger(hold, NULL, err);
 		if (r < 0)
 			return r;
 	}

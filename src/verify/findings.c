@@ -18,20 +18,14 @@ struct context {
 	struct gr_inspection *inspection;
 };
 
-static int add(struct context *c, const char *code, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+static int add_message(struct gr_inspection *i, const char *code, const char *fmt, va_list ap)
+	__attribute__((format(printf, 3, 0)));
 
-static int add(struct context *c, const char *code, const char *fmt, ...)
+static int add_message(struct gr_inspection *i, const char *code, const char *fmt, va_list ap)
 {
-	struct gr_inspection *i = c->inspection;
-	va_list ap;
 	char *message;
-	int n;
 
-	va_start(ap, fmt);
-	n = vasprintf(&message, fmt, ap);
-	va_end(ap);
-	if (n < 0)
+	if (vasprintf(&message, fmt, ap) < 0)
 		return -ENOMEM;
 	if (gr_grow(&i->findings, i->finding_count, sizeof(*i->findings)) < 0) {
 		free(message);
@@ -40,6 +34,44 @@ static int add(struct context *c, const char *code, const char *fmt, ...)
 	snprintf(i->findings[i->finding_count].code, sizeof(i->findings->code), "%s", code);
 	i->findings[i->finding_count++].message = message;
 	return 0;
+}
+
+int gr_finding_add(struct gr_inspection *inspection, const char *code, const char *fmt, ...)
+{
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = add_message(inspection, code, fmt, ap);
+	va_end(ap);
+	return r;
+}
+
+void gr_finding_drop(struct gr_inspection *inspection, const char *code)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < inspection->finding_count; i++) {
+		if (strcmp(inspection->findings[i].code, code) != 0)
+			inspection->findings[kept++] = inspection->findings[i];
+		else
+			free(inspection->findings[i].message);
+	}
+	inspection->finding_count = kept;
+}
+
+static int add(struct context *c, const char *code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int add(struct context *c, const char *code, const char *fmt, ...)
+{
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = add_message(c->inspection, code, fmt, ap);
+	va_end(ap);
+	return r;
 }
 
 static int not_recognised(struct context *c)
@@ -99,6 +131,19 @@ static int one_oracle(struct context *c)
 		return 0;
 	return add(c, GR_FINDING_ONE_ORACLE,
 		   "the page map could not be read: these figures are smaps' alone");
+}
+
+static int exact_unknown(struct context *c)
+{
+	int error = c->inspection->exact.error;
+
+	if (!error)
+		return 0;
+	return add(c, GR_FINDING_EXACT_UNKNOWN,
+		   "the sizes of the folios are unknown: %s",
+		   error == -EPERM ? "frame numbers and /proc/kpageflags are for root "
+				     "(CAP_SYS_ADMIN) alone"
+				   : strerror(-error));
 }
 
 static int nodes_unknown(struct context *c)
@@ -186,17 +231,24 @@ static int private_file(struct context *c)
 	return 0;
 }
 
-static int nx_split(struct context *c)
+bool gr_nx_splits(const struct gr_host *host)
 {
 	static const char *const off[] = { "N", "0", "n", "off", "never" };
+	const char *value = host->kvm.nx_huge_pages;
+
+	for (size_t i = 0; value && i < GR_ARRAY_SIZE(off); i++) {
+		if (!strcmp(value, off[i]))
+			return false;
+	}
+	return value;
+}
+
+static int nx_split(struct context *c)
+{
 	const char *value = c->host->kvm.nx_huge_pages;
 
-	if (!value || !c->inspection->uses_kvm || !c->inspection->recognised)
+	if (!gr_nx_splits(c->host) || !c->inspection->uses_kvm || !c->inspection->recognised)
 		return 0;
-	for (size_t i = 0; i < GR_ARRAY_SIZE(off); i++) {
-		if (!strcmp(value, off[i]))
-			return 0;
-	}
 	return add(c, GR_FINDING_NX_SPLIT,
 		   "kvm.nx_huge_pages is %s: huge pages that the guest executes from are split in "
 		   "its own page tables; the page size on the host is not the page size there",
@@ -273,7 +325,7 @@ static int stage2_unknown(struct context *c)
 int gr_findings_make(const struct gr_host *host, int stage2_error, struct gr_inspection *inspection)
 {
 	static int (*const makers[])(struct context *) = {
-		not_recognised, disagreement, unsettled,      one_oracle, nodes_unknown,
+		not_recognised, disagreement, unsettled,      one_oracle, exact_unknown, nodes_unknown,
 		shmem_thp_off,	on_disk,      private_file,   nx_split,	  surplus,
 		not_mapped,	swapped,      stage2_unknown,
 	};

@@ -23,6 +23,23 @@
 #define GR_FINDING_STAGE2_UNKNOWN "GR312" /* KVM's page counts say nothing */
 #define GR_FINDING_ON_DISK "GR313"        /* guest RAM is a file on a disk, not on hugetlbfs */
 #define GR_FINDING_UNSETTLED "GR314"      /* memory moves too fast to compare the sources */
+#define GR_FINDING_EXACT_UNKNOWN "GR315"  /* folios were asked for and could not be looked at */
+
+/* Of the second stage (stage2_judge.c). */
+#define GR_FINDING_DIRTY_LOG "GR320"      /* pages are tracked one by one: the second stage is small */
+#define GR_FINDING_MISALIGNED "GR321"     /* guest and host addresses differ modulo a page size */
+#define GR_FINDING_STAGE2_SMALLER "GR322" /* the second stage has smaller pages than the host */
+#define GR_FINDING_STAGE2_HOST "GR323"    /* small in the second stage since small on the host */
+
+/** gr_finding_add - one more. Return: 0 or -ENOMEM. */
+int gr_finding_add(struct gr_inspection *inspection, const char *code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/** gr_finding_drop - none of that code any more. */
+void gr_finding_drop(struct gr_inspection *inspection, const char *code);
+
+/** gr_nx_splits - is kvm.nx_huge_pages on? */
+bool gr_nx_splits(const struct gr_host *host);
 
 /** gr_findings_make - fill findings of an inspection that is complete otherwise.
  * @stage2_error: what gr_stage2_read() returned. Return: 0 or -ENOMEM. */

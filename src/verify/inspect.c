@@ -7,15 +7,17 @@
 #include <string.h>
 
 #include "base/util.h"
-#include "guest/qemu_argv.h"
+#include "verify/exact.h"
 #include "verify/files.h"
 #include "verify/findings.h"
 #include "verify/oracles.h"
 #include "verify/pages.h"
 #include "verify/process.h"
+#include "verify/qmp.h"
 #include "verify/recognise.h"
 #include "verify/stage2.h"
 #include "verify/verify.h"
+#include "verify/wanted.h"
 
 static int fill_identity(const struct gr_process *process, struct gr_inspection *i)
 {
@@ -38,42 +40,14 @@ static int fill_identity(const struct gr_process *process, struct gr_inspection 
 	return 0;
 }
 
-/*
- * Sizes of RAM that the command line asks for; none where it says nothing that we understand. With
- * several cells the sum counts as well: cells without an object of their own share one mapping.
- */
-static int read_wanted(const struct gr_process *process, const char *vmm, uint64_t **ret,
-		       size_t *ret_count)
-{
-	_cleanup_qemu_ struct gr_qemu *qemu = NULL;
-	uint64_t *wanted = NULL;
-	size_t count;
-	int r;
-
-	if (!vmm || strcmp(vmm, "qemu") != 0 || !process->argc)
-		return 0;
-	r = gr_qemu_parse(process->argv, &qemu, NULL);
-	if (r < 0)
-		return r == -ENOMEM ? r : 0;
-	count = qemu->request.need_count;
-	wanted = calloc(count + 1, sizeof(*wanted));
-	if (!wanted)
-		return -ENOMEM;
-	for (size_t i = 0; i < count; i++)
-		wanted[i] = qemu->request.needs[i].memory_bytes;
-	if (count > 1)
-		wanted[count++] = qemu->memory_bytes;
-	*ret = wanted;
-	*ret_count = count;
-	return 0;
-}
-
 /* The only node with memory: there every page is on it. -1: there are several. */
 static int only_node(const struct gr_host *host)
 {
 	int only = -1;
 
 	for (size_t i = 0; i < host->node_count; i++) {
+		if (!host->nodes[i].memory_known)
+			return -1;
 		if (!host->nodes[i].total_bytes)
 			continue;
 		if (only >= 0)
@@ -119,15 +93,21 @@ static int check_alive(const struct gr_root *root, const struct gr_process *proc
 	return 0;
 }
 
+struct what {
+	uint64_t range_start, range_end; /* not 0: what is mapped there alone */
+	bool exact;
+};
+
 static int inspect(const struct gr_root *root, const struct gr_process *process,
-		   const struct gr_host *host, uint64_t range_start, uint64_t range_end,
-		   struct gr_inspection *i, struct gr_error *err)
+		   const struct gr_host *host, const struct what *what, struct gr_inspection *i,
+		   struct gr_error *err)
 {
 	struct gr_oracle_options options = {
 		.root = root,
 		.process = process,
-		.range_start = range_start,
-		.range_end = range_end,
+		.range_start = what->range_start,
+		.range_end = what->range_end,
+		.only_node = only_node(host),
 		.base_page_bytes = host->base_page_bytes,
 		.pmd_bytes = host->thp.pmd_size_bytes ? host->thp.pmd_size_bytes
 						      : host->default_page_size_bytes,
@@ -136,7 +116,7 @@ static int inspect(const struct gr_root *root, const struct gr_process *process,
 	int r, stage2;
 
 	if (fill_identity(process, i) < 0 ||
-	    read_wanted(process, i->vmm, &wanted, &options.wanted_count) < 0)
+	    gr_wanted_sizes(i->vmm, process->argv, &wanted, &options.wanted_count) < 0)
 		return gr_error_nomem(err);
 	options.is_vm = i->vmm || i->uses_kvm;
 	options.wanted = wanted;
@@ -147,6 +127,11 @@ static int inspect(const struct gr_root *root, const struct gr_process *process,
 		return r;
 	if (fill_files(root, host, i) < 0)
 		return gr_error_nomem(err);
+	r = what->exact ? gr_exact_read(root, host, options.pmd_bytes, i) : 0;
+	if (r == -ENOMEM)
+		return gr_error_nomem(err);
+	if (r < 0)
+		return gr_process_gone(i->pid, err);
 	stage2 = gr_stage2_read(root, i->pid, &i->stage2);
 	i->page_table_bytes.known =
 		gr_process_status_bytes(root, i->pid, "VmPTE", &i->page_table_bytes.value) == 0;
@@ -154,19 +139,13 @@ static int inspect(const struct gr_root *root, const struct gr_process *process,
 	if (r < 0)
 		return r;
 	if (gr_inspection_total(i, host->base_page_bytes) < 0 ||
-	    gr_findings_make(host, stage2, i) < 0)
+	    gr_findings_make(host, stage2, i) < 0 || gr_stage2_fill(host, process, stage2, i) < 0)
 		return gr_error_nomem(err);
 	return 0;
 }
 
-int gr_inspect_pid(const struct gr_root *root, pid_t pid, struct gr_inspection **ret,
-		   struct gr_error *err)
-{
-	return gr_inspect_range(root, pid, 0, 0, ret, err);
-}
-
-int gr_inspect_range(const struct gr_root *root, pid_t pid, uint64_t start, uint64_t size_bytes,
-		     struct gr_inspection **ret, struct gr_error *err)
+static int look(const struct gr_root *root, pid_t pid, const struct what *what,
+		struct gr_inspection **ret, struct gr_error *err)
 {
 	_cleanup_inspection_ struct gr_inspection *i = calloc(1, sizeof(*i));
 	_cleanup_process_ struct gr_process process = { 0 };
@@ -181,11 +160,31 @@ int gr_inspect_range(const struct gr_root *root, pid_t pid, uint64_t start, uint
 	r = gr_host_read(root, GR_READ_POOLS | GR_READ_THP | GR_READ_KVM, &host, err);
 	if (r < 0)
 		return r;
-	r = inspect(root, &process, host, start, start + size_bytes, i, err);
+	r = inspect(root, &process, host, what, i, err);
 	if (r < 0)
 		return r;
 	*ret = gr_steal_ptr(i);
 	return 0;
+}
+
+int gr_inspect_pid(const struct gr_root *root, pid_t pid, struct gr_inspection **ret,
+		   struct gr_error *err)
+{
+	return look(root, pid, &(struct what){ 0 }, ret, err);
+}
+
+int gr_inspect_exact(const struct gr_root *root, pid_t pid, struct gr_inspection **ret,
+		     struct gr_error *err)
+{
+	return look(root, pid, &(struct what){ .exact = true }, ret, err);
+}
+
+int gr_inspect_range(const struct gr_root *root, pid_t pid, uint64_t start, uint64_t size_bytes,
+		     struct gr_inspection **ret, struct gr_error *err)
+{
+	const struct what what = { .range_start = start, .range_end = start + size_bytes };
+
+	return look(root, pid, &what, ret, err);
 }
 
 void gr_inspection_free(struct gr_inspection *i)
@@ -198,8 +197,10 @@ void gr_inspection_free(struct gr_inspection *i)
 		free(i->findings[k].message);
 	free(i->regions);
 	free(i->findings);
+	gr_exact_done(&i->exact);
 	free(i->by_size);
 	free(i->by_node);
+	gr_qmp_facts_free(i->qmp);
 	free(i->name);
 	free(i->vmm);
 	free(i);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * Names of VMs: QEMU's -name (with its guest= and doubled commas), --name of kvmtool, crosvm and
- * guestram, --id of firecracker. A search looks at the command lines of all processes; only when
- * none has that name do the process names (comm) count.
+ * guestram, --id of firecracker. A search looks at libvirt's files and at the command lines of all
+ * processes; only when none has that name do the process names (comm) count.
  */
 #include "verify/process.h"
 
@@ -10,6 +10,7 @@
 
 #include "base/util.h"
 #include "guest/argv.h"
+#include "verify/libvirt_pid.h"
 #include "verify/recognise.h"
 #include "verify/verify.h"
 
@@ -99,7 +100,13 @@ struct pids {
 
 static int add_pid(struct pids *pids, pid_t pid)
 {
-	int r = gr_grow(&pids->pids, pids->count, sizeof(*pids->pids));
+	int r;
+
+	for (size_t i = 0; i < pids->count; i++) {
+		if (pids->pids[i] == pid) /* a domain's own process, found again by its name */
+			return 0;
+	}
+	r = gr_grow(&pids->pids, pids->count, sizeof(*pids->pids));
 
 	if (r == 0)
 		pids->pids[pids->count++] = pid;
@@ -158,6 +165,7 @@ int gr_find_by_name(const struct gr_root *root, const char *name, pid_t **ret, s
 
 	if (r < 0)
 		return r;
+	r = gr_libvirt_pids(root, name, &by_name.pids, &by_name.count);
 	for (size_t i = 0; i < names.count && r == 0; i++) {
 		uint64_t pid;
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * smaps and numa_maps are read once each, then the page map of the same ranges. When the two
- * disagree, all of it is read again, at most twice: the page map of one round then lies before
- * the smaps of the next, and memory that grew or shrank in between is inside that bracket. What
- * moved to and fro meanwhile is called unsettled; only what is left is a disagreement of the
- * kernel with itself.
+ * smaps and, on a host with several nodes, numa_maps are read once each, then the page map of the
+ * same ranges. When the two disagree, all of it is read again, at most twice: the page map of one
+ * round then lies before the smaps of the next, and memory that grew or shrank in between is
+ * inside that bracket. What moved to and fro meanwhile is called unsettled; only what is left is a
+ * disagreement of the kernel with itself.
  */
 #include "verify/oracles.h"
 
@@ -112,7 +112,8 @@ static int read_regions(const struct gr_oracle_options *o, struct regions *ret,
 		return r;
 	if (!smaps.count) /* a kernel thread, or one whose memory has just gone */
 		return gr_process_gone(o->process->pid, err);
-	numa_known = read_numa(o, &numa);
+	/* It costs the kernel as much as smaps: a walk over every page. */
+	numa_known = o->only_node < 0 && read_numa(o, &numa);
 	if (o->range_end)
 		r = gr_spans_in(&smaps, o->range_start, o->range_end, &spans);
 	else
@@ -123,8 +124,8 @@ static int read_regions(const struct gr_oracle_options *o, struct regions *ret,
 		r = gr_grow(&regions.regions, regions.count, sizeof(*regions.regions));
 		if (r == 0)
 			r = gr_region_fill(&smaps.vmas[span->first], span->count,
-					   numa_known ? &numa : NULL, o->base_page_bytes,
-					   o->pmd_bytes, &regions.regions[regions.count]);
+					   numa_known ? &numa : NULL, o->only_node,
+					   o->base_page_bytes, o->pmd_bytes, &regions.regions[regions.count]);
 		regions.count += r == 0;
 	}
 	if (r < 0) {

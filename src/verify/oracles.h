@@ -15,6 +15,7 @@ struct gr_oracle_options {
 	const uint64_t *wanted; /* sizes of RAM that the command line asks for */
 	size_t wanted_count;
 	uint64_t range_start, range_end; /* not 0: what is mapped there, and no other memory */
+	int only_node; /* the only one with memory; -1: there are several */
 	uint64_t base_page_bytes, pmd_bytes;
 };
 

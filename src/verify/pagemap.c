@@ -50,18 +50,10 @@ struct pm_scan_arg {
 #define SCAN_RANGES 1024
 #define CHUNK_PAGES (UINT64_C(1) << 16)
 
-#define PM_PFN_MASK ((UINT64_C(1) << 55) - 1)
-#define PM_SWAP (UINT64_C(1) << 62)
-#define PM_PRESENT (UINT64_C(1) << 63)
-
-#define KPF_HUGE (UINT64_C(1) << 17)
-#define KPF_THP (UINT64_C(1) << 22)
-#define KPF_ZERO_PAGE (UINT64_C(1) << 24)
-
-int gr_pagemap_scan(int fd, uint64_t start, uint64_t end, struct gr_pagemap_bytes *ret)
+int gr_pagemap_ranges(int fd, uint64_t start, uint64_t end,
+		      int (*each)(void *data, const struct gr_pagemap_range *range), void *data)
 {
 	_cleanup_free_ struct page_region *ranges = calloc(SCAN_RANGES, sizeof(*ranges));
-	struct gr_pagemap_bytes bytes = { 0 };
 
 	if (!ranges)
 		return -ENOMEM;
@@ -83,35 +75,67 @@ int gr_pagemap_scan(int fd, uint64_t start, uint64_t end, struct gr_pagemap_byte
 		if (n < 0)
 			return errno == EINVAL ? -ENOTTY : -errno;
 		for (int i = 0; i < n && i < SCAN_RANGES; i++) {
-			uint64_t size = ranges[i].end - ranges[i].start;
-			uint64_t is = ranges[i].categories;
+			const struct gr_pagemap_range range = {
+				.start = ranges[i].start,
+				.end = ranges[i].end,
+				.present = ranges[i].categories & PAGE_IS_PRESENT,
+				.huge = ranges[i].categories & PAGE_IS_HUGE,
+				.swapped = ranges[i].categories & PAGE_IS_SWAPPED,
+				.zero = ranges[i].categories & PAGE_IS_PFNZERO,
+			};
+			int r = each(data, &range);
 
-			if (is & PAGE_IS_SWAPPED)
-				bytes.swapped_bytes += size;
-			if (!(is & PAGE_IS_PRESENT) || (is & PAGE_IS_PFNZERO))
-				continue;
-			bytes.present_bytes += size;
-			if (is & PAGE_IS_HUGE)
-				bytes.huge_bytes += size;
+			if (r < 0)
+				return r;
 		}
+		/*
+		 * Linux 6.18 leaves walk_end where its own buffer of 512 ranges was full last,
+		 * though it has gone on to the end: what was told already is not asked for again.
+		 */
+		if (n > 0)
+			arg.walk_end = gr_max_u64(arg.walk_end, ranges[n - 1].end);
 		if (arg.walk_end <= start) /* the process has no memory any more */
 			return -ESRCH;
 		start = arg.walk_end;
 	}
-	*ret = bytes;
 	return 0;
+}
+
+static int add_range(void *data, const struct gr_pagemap_range *range)
+{
+	struct gr_pagemap_bytes *bytes = data;
+	uint64_t size = range->end - range->start;
+
+	if (range->swapped)
+		bytes->swapped_bytes += size;
+	if (!range->present || range->zero)
+		return 0;
+	bytes->present_bytes += size;
+	if (range->huge)
+		bytes->huge_bytes += size;
+	return 0;
+}
+
+int gr_pagemap_scan(int fd, uint64_t start, uint64_t end, struct gr_pagemap_bytes *ret)
+{
+	struct gr_pagemap_bytes bytes = { 0 };
+	int r = gr_pagemap_ranges(fd, start, end, add_range, &bytes);
+
+	if (r == 0)
+		*ret = bytes;
+	return r;
 }
 
 /* Is [i, i + pages) one transparent huge page, mapped whole? */
 static bool is_thp(const uint64_t *entries, const uint64_t *flags, size_t i, size_t pages)
 {
-	uint64_t first = entries[i] & PM_PFN_MASK;
+	uint64_t first = entries[i] & GR_PM_PFN_MASK;
 
 	if (first % pages)
 		return false;
 	for (size_t k = 0; k < pages; k++) {
-		if (!(entries[i + k] & PM_PRESENT) || !(flags[i + k] & KPF_THP) ||
-		    (flags[i + k] & KPF_ZERO_PAGE) || (entries[i + k] & PM_PFN_MASK) != first + k)
+		if (!(entries[i + k] & GR_PM_PRESENT) || !(flags[i + k] & GR_KPF_THP) ||
+		    (flags[i + k] & GR_KPF_ZERO_PAGE) || (entries[i + k] & GR_PM_PFN_MASK) != first + k)
 			return false;
 	}
 	return true;
@@ -132,12 +156,12 @@ void gr_pagemap_count(const uint64_t *entries, const uint64_t *flags, size_t cou
 			i += pmd_pages;
 			continue;
 		}
-		if (entries[i] & PM_PRESENT) {
-			if (!(flags[i] & KPF_ZERO_PAGE))
+		if (entries[i] & GR_PM_PRESENT) {
+			if (!(flags[i] & GR_KPF_ZERO_PAGE))
 				bytes.present_bytes += base_page_bytes;
-			if (flags[i] & KPF_HUGE)
+			if (flags[i] & GR_KPF_HUGE)
 				bytes.huge_bytes += base_page_bytes;
-		} else if (entries[i] & PM_SWAP) {
+		} else if (entries[i] & GR_PM_SWAP) {
 			bytes.swapped_bytes += base_page_bytes;
 		}
 		i++;
@@ -145,8 +169,7 @@ void gr_pagemap_count(const uint64_t *entries, const uint64_t *flags, size_t cou
 	*ret = bytes;
 }
 
-/* Whole read at an offset. Return: number of words, less at the end of the file, or -errno. */
-static ssize_t read_words(int fd, uint64_t *words, size_t count, uint64_t index)
+ssize_t gr_pagemap_words(int fd, uint64_t *words, size_t count, uint64_t index)
 {
 	size_t done = 0, want = count * sizeof(*words);
 	uint64_t offset;
@@ -172,20 +195,20 @@ static int read_flags(int flags_fd, const uint64_t *entries, size_t count, uint6
 {
 	memset(flags, 0, count * sizeof(*flags));
 	for (size_t i = 0; i < count;) {
-		uint64_t pfn = entries[i] & PM_PFN_MASK;
+		uint64_t pfn = entries[i] & GR_PM_PFN_MASK;
 		size_t run = 1;
 		ssize_t n;
 
-		if (!(entries[i] & PM_PRESENT)) {
+		if (!(entries[i] & GR_PM_PRESENT)) {
 			i++;
 			continue;
 		}
 		if (!pfn) /* frames are hidden from this process */
 			return -EPERM;
-		while (i + run < count && (entries[i + run] & PM_PRESENT) &&
-		       (entries[i + run] & PM_PFN_MASK) == pfn + run)
+		while (i + run < count && (entries[i + run] & GR_PM_PRESENT) &&
+		       (entries[i + run] & GR_PM_PFN_MASK) == pfn + run)
 			run++;
-		n = read_words(flags_fd, flags + i, run, pfn);
+		n = gr_pagemap_words(flags_fd, flags + i, run, pfn);
 		if (n < 0)
 			return (int)n;
 		i += run;
@@ -207,7 +230,7 @@ int gr_pagemap_walk(int fd, int flags_fd, uint64_t base_page_bytes, uint64_t pmd
 	while (page < last) {
 		size_t count = (size_t)gr_min_u64(CHUNK_PAGES - page % CHUNK_PAGES, last - page);
 		struct gr_pagemap_bytes part;
-		ssize_t n = read_words(fd, entries, count, page);
+		ssize_t n = gr_pagemap_words(fd, entries, count, page);
 		int r;
 
 		if (n < 0)

@@ -45,6 +45,34 @@ void gr_pagemap_close(struct gr_pagemap *map);
 int gr_pagemap_read(const struct gr_root *root, struct gr_pagemap *map, uint64_t start,
 		    uint64_t end, struct gr_pagemap_bytes *ret);
 
+struct gr_pagemap_range { /* neighbouring pages of one kind, present or in swap */
+	uint64_t start, end;
+	bool present, huge, swapped, zero; /* zero: the shared zero page */
+};
+
+/**
+ * gr_pagemap_ranges - what PAGEMAP_SCAN tells, range by range
+ * @each: what it returns ends the scan if it is negative
+ *
+ * Return: 0 or -errno; -ENOTTY: no such ioctl; -ESRCH if the process ended.
+ */
+int gr_pagemap_ranges(int fd, uint64_t start, uint64_t end,
+		      int (*each)(void *data, const struct gr_pagemap_range *range), void *data);
+
+/** gr_pagemap_words - 64-bit words of pagemap or kpageflags, from word @index on. Return: how many
+ * were read, less at the end of the file, or -errno. */
+ssize_t gr_pagemap_words(int fd, uint64_t *words, size_t count, uint64_t index);
+
+#define GR_PM_PFN_MASK ((UINT64_C(1) << 55) - 1)
+#define GR_PM_SWAP (UINT64_C(1) << 62)
+#define GR_PM_PRESENT (UINT64_C(1) << 63)
+
+#define GR_KPF_COMPOUND_HEAD (UINT64_C(1) << 15)
+#define GR_KPF_COMPOUND_TAIL (UINT64_C(1) << 16)
+#define GR_KPF_HUGE (UINT64_C(1) << 17)
+#define GR_KPF_THP (UINT64_C(1) << 22)
+#define GR_KPF_ZERO_PAGE (UINT64_C(1) << 24)
+
 /* The two ways, apart, for tests. Return: 0 or -errno; -ENOTTY: no such ioctl. */
 int gr_pagemap_scan(int fd, uint64_t start, uint64_t end, struct gr_pagemap_bytes *ret);
 int gr_pagemap_walk(int fd, int flags_fd, uint64_t base_page_bytes, uint64_t pmd_bytes,

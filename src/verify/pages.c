@@ -11,8 +11,8 @@
 
 #include "base/util.h"
 
-static int add_size(struct gr_bytes_by_size **sizes, size_t *count, uint64_t page_size_bytes,
-		    uint64_t bytes)
+int gr_add_size(struct gr_bytes_by_size **sizes, size_t *count, uint64_t page_size_bytes,
+		uint64_t bytes)
 {
 	size_t i = 0;
 	int r;
@@ -34,7 +34,7 @@ static int add_size(struct gr_bytes_by_size **sizes, size_t *count, uint64_t pag
 	return 0;
 }
 
-static int add_node(struct gr_bytes_by_node **nodes, size_t *count, int node, uint64_t bytes)
+int gr_add_node(struct gr_bytes_by_node **nodes, size_t *count, int node, uint64_t bytes)
 {
 	size_t i = 0;
 	int r;
@@ -63,15 +63,17 @@ static int add_vma(struct gr_region *region, const struct gr_vma *vma, uint64_t 
 	uint64_t page = vma->hugetlb ? base_page_bytes : region->kernel_page_bytes;
 	int r;
 
-	r = add_size(&region->by_size, &region->by_size_count, region->kernel_page_bytes, hugetlb);
+	r = gr_add_size(&region->by_size, &region->by_size_count, region->kernel_page_bytes, hugetlb);
 	if (r == 0)
-		r = add_size(&region->by_size, &region->by_size_count, pmd_bytes, thp);
+		r = gr_add_size(&region->by_size, &region->by_size_count, pmd_bytes, thp);
 	if (r == 0)
-		r = add_size(&region->by_size, &region->by_size_count, page,
+		r = gr_add_size(&region->by_size, &region->by_size_count, page,
 			     gr_sub_floor(vma->rss_bytes, thp));
 	region->mapped_bytes += hugetlb + gr_max_u64(vma->rss_bytes, thp);
 	region->swapped_bytes += vma->swap_bytes;
-	region->locked_bytes += vma->locked_bytes;
+	/* Locked: is a share of Pss, so of what two processes lock it shows half to each. */
+	region->locked_bytes += vma->locked ? hugetlb + gr_max_u64(vma->rss_bytes, thp)
+					    : vma->locked_bytes;
 	return r;
 }
 
@@ -88,7 +90,7 @@ static int add_nodes(struct gr_region *region, const struct gr_numa_maps *numa, 
 			high = middle;
 	}
 	for (; low < numa->count && numa->shares[low].start < end; low++) {
-		int r = add_node(&region->by_node, &region->by_node_count, numa->shares[low].node,
+		int r = gr_add_node(&region->by_node, &region->by_node_count, numa->shares[low].node,
 				 numa->shares[low].bytes);
 
 		if (r < 0)
@@ -98,7 +100,7 @@ static int add_nodes(struct gr_region *region, const struct gr_numa_maps *numa, 
 }
 
 int gr_region_fill(const struct gr_vma *vmas, size_t count, const struct gr_numa_maps *numa,
-		   uint64_t base_page_bytes, uint64_t pmd_bytes, struct gr_region *ret)
+		   int only_node, uint64_t base_page_bytes, uint64_t pmd_bytes, struct gr_region *ret)
 {
 	uint64_t page = vmas[0].kernel_page_bytes ? vmas[0].kernel_page_bytes : base_page_bytes;
 	struct gr_region region = {
@@ -107,7 +109,7 @@ int gr_region_fill(const struct gr_vma *vmas, size_t count, const struct gr_numa
 		.shared = vmas[0].shared,
 		.hugetlb = vmas[0].hugetlb,
 		.kernel_page_bytes = page,
-		.by_node_known = numa != NULL,
+		.by_node_known = numa || only_node >= 0,
 		.file =
 			{
 				.dev_major = vmas[0].dev_major,
@@ -124,7 +126,10 @@ int gr_region_fill(const struct gr_vma *vmas, size_t count, const struct gr_numa
 		return -ENOMEM;
 	for (size_t i = 0; i < count && r == 0; i++)
 		r = add_vma(&region, &vmas[i], base_page_bytes, pmd_bytes);
-	if (r == 0 && numa)
+	if (r == 0 && only_node >= 0)
+		r = gr_add_node(&region.by_node, &region.by_node_count, only_node,
+				region.mapped_bytes);
+	else if (r == 0 && numa)
 		r = add_nodes(&region, numa, vmas[count - 1].end);
 	if (r < 0) {
 		gr_region_done(&region);
@@ -140,6 +145,9 @@ void gr_region_done(struct gr_region *region)
 	free(region->path);
 	free(region->by_size);
 	free(region->by_node);
+	free(region->slots);
+	free(region->exact.by_size);
+	free(region->exact.by_node);
 	*region = (struct gr_region){ 0 };
 }
 
@@ -156,10 +164,10 @@ int gr_region_add_file(struct gr_region *region, uint64_t allocated_bytes, int n
 	if (!region->shared) /* a private mapping has its own copies of what it wrote */
 		return 0;
 	unmapped = gr_sub_floor(file, region->mapped_bytes);
-	r = add_size(&region->by_size, &region->by_size_count,
+	r = gr_add_size(&region->by_size, &region->by_size_count,
 		     region->hugetlb ? region->kernel_page_bytes : 0, unmapped);
 	if (r == 0 && region->by_node_known)
-		r = add_node(&region->by_node, &region->by_node_count, node, unmapped);
+		r = gr_add_node(&region->by_node, &region->by_node_count, node, unmapped);
 	if (r < 0)
 		return r;
 	region->populated_bytes = region->mapped_bytes + unmapped;
@@ -194,13 +202,13 @@ int gr_inspection_total(struct gr_inspection *inspection, uint64_t base_page_byt
 		int r = 0;
 
 		for (size_t k = 0; k < region->by_size_count && r == 0; k++) {
-			r = add_size(&inspection->by_size, &inspection->by_size_count,
+			r = gr_add_size(&inspection->by_size, &inspection->by_size_count,
 				     region->by_size[k].page_size_bytes, region->by_size[k].bytes);
 			if (!region->by_size[k].page_size_bytes)
 				unknown += region->by_size[k].bytes;
 		}
 		for (size_t k = 0; k < region->by_node_count && r == 0; k++)
-			r = add_node(&inspection->by_node, &inspection->by_node_count,
+			r = gr_add_node(&inspection->by_node, &inspection->by_node_count,
 				     region->by_node[k].node, region->by_node[k].bytes);
 		if (r < 0)
 			return r;
@@ -208,6 +216,7 @@ int gr_inspection_total(struct gr_inspection *inspection, uint64_t base_page_byt
 		inspection->ram_bytes += region->size_bytes;
 		inspection->populated_bytes += region->populated_bytes;
 		inspection->swapped_bytes += region->swapped_bytes;
+		inspection->locked_bytes += region->locked_bytes;
 		inspection->untouched_bytes += gr_sub_floor(
 			region->size_bytes, region->populated_bytes + region->swapped_bytes);
 	}

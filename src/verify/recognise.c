@@ -20,7 +20,7 @@ static const struct {
 	{ "cloud-hyperviso", "cloud-hypervisor" },
 	{ "firecracker", "firecracker" },
 	{ "crosvm", "crosvm" },
-	{ "lkvm", "kvmtool" },
+	{ "lkvm", "kvmtool" }, /* "lkvm-static" as well */
 	{ "kvmtool", "kvmtool" },
 	{ "guestram", "guestram" },
 };
@@ -30,6 +30,7 @@ static const char *const ram_names[] = {
 	"/memfd:guestram:",	"[anon:guestram",
 	"[anon_shmem:guestram", "/memfd:memory-backend-memfd",
 	"/memfd:ch_ram",	"/memfd:crosvm_guest",
+	"/memfd:guest_mem", /* Firecracker, with vhost-user */
 	"/qemu_back_mem.",	"/libvirt/qemu/ram/",
 };
 
@@ -179,6 +180,7 @@ static int pick(const struct gr_smaps *smaps, const struct gr_spans *runs, bool 
 		uint64_t *wanted, size_t wanted_count, struct gr_spans *ret)
 {
 	bool sizes_known = wanted_count > 0;
+	size_t files;
 
 	/* Sizes first go to files, so that what is left of them is anonymous. */
 	for (size_t i = 0; i < runs->count; i++) {
@@ -192,6 +194,7 @@ static int pick(const struct gr_smaps *smaps, const struct gr_spans *runs, bool 
 		if (add_span(ret, span) < 0)
 			return -ENOMEM;
 	}
+	files = ret->count;
 	for (size_t i = 0; i < runs->count && is_vm; i++) {
 		struct gr_span span = runs->spans[i];
 		const struct gr_vma *vma = &smaps->vmas[span.first];
@@ -199,12 +202,31 @@ static int pick(const struct gr_smaps *smaps, const struct gr_spans *runs, bool 
 		if (is_ram_file(vma, is_vm))
 			continue;
 		if (sizes_known ? !take_wanted(smaps, wanted, wanted_count, &span)
-				: !is_anonymous(vma) || ret->count > 0)
+				: !is_anonymous(vma) || files > 0)
 			continue;
 		if (add_span(ret, span) < 0)
 			return -ENOMEM;
 	}
+	/* A VM that came out of a snapshot (Firecracker) has its RAM as a private copy of that. */
+	for (size_t i = 0; i < runs->count && is_vm && !ret->count && !sizes_known; i++) {
+		if (!smaps->vmas[runs->spans[i].first].shared && add_span(ret, runs->spans[i]) < 0)
+			return -ENOMEM;
+	}
 	return 0;
+}
+
+/* Of a file that is mapped twice, once: or its pages would be counted twice. */
+static void drop_aliases(const struct gr_smaps *smaps, struct gr_spans *spans)
+{
+	struct gr_spans kept = { .spans = spans->spans };
+
+	for (size_t i = 0; i < spans->count; i++) {
+		struct gr_span span = spans->spans[i];
+
+		if (!is_alias(smaps, &kept, &span))
+			kept.spans[kept.count++] = span;
+	}
+	spans->count = kept.count;
 }
 
 static int compare_spans(const void *a, const void *b)
@@ -238,6 +260,7 @@ int gr_recognise(const struct gr_smaps *smaps, bool is_vm, const uint64_t *wante
 		*ret = picked;
 		picked = (struct gr_spans){ 0 };
 	} else {
+		drop_aliases(smaps, &runs);
 		*ret = runs;
 		runs = (struct gr_spans){ 0 };
 	}

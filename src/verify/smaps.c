@@ -35,6 +35,7 @@ static const struct {
 	{ "ht", offsetof(struct gr_vma, hugetlb) },
 	{ "io", offsetof(struct gr_vma, device) },
 	{ "pf", offsetof(struct gr_vma, device) },
+	{ "lo", offsetof(struct gr_vma, locked) },
 	{ "hg", offsetof(struct gr_vma, advised_huge) },
 	{ "nh", offsetof(struct gr_vma, advised_base) },
 };

@@ -21,6 +21,7 @@ struct gr_vma {
 	bool shared;                /* VmFlags sh, or s among the permissions */
 	bool hugetlb;               /* VmFlags ht */
 	bool device;                /* VmFlags io or pf: no memory of the host's */
+	bool locked;                /* VmFlags lo: mlock(), never in swap */
 	bool advised_huge, advised_base; /* madvise: VmFlags hg, nh */
 	uint64_t kernel_page_bytes; /* 0: the file did not say */
 	uint64_t rss_bytes;         /* never includes hugetlb pages */

@@ -31,6 +31,7 @@ bench() {
 
 @test "one small round: every bar has a verdict, the pools are as before" {
 	must_root
+	lock_pools
 	command -v qemu-system-x86_64 >/dev/null || must_run "no QEMU"
 	before=$(pools)
 	bench start-2m host --rounds 1 --mib 64 >"$BATS_TEST_TMPDIR/out"
@@ -50,6 +51,7 @@ bench() {
 
 @test "ended by a signal: the pools are as before" {
 	must_root
+	lock_pools
 	command -v qemu-system-x86_64 >/dev/null || must_run "no QEMU"
 	before=$(pools)
 	free=$(cat "$POOL2M/nr_hugepages")

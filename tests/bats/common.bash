@@ -11,6 +11,12 @@ must_root() {
 	[ "$(id -u)" -eq 0 ] || must_run "needs root"
 }
 
+# lock_pools: from here to the end of the test nobody else's test changes pools or the ledger
+lock_pools() {
+	exec {lock_fd}>>"${GUESTRAM_TEST_LOCK:-/run/lock/guestram-test.lock}"
+	flock "$lock_fd"
+}
+
 # must_run WHY: a skip, which is a failure where everything has to run
 must_run() {
 	if [ "${GUESTRAM_MUST_RUN:-}" = 1 ]; then

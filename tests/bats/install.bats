@@ -20,6 +20,8 @@ setup_file() {
 	[ -f "$INSTALLED/share/man/man3/libguestram.3" ]
 	[ -f "$INSTALLED/share/man/man5/guestram.conf.5" ]
 	[ -f "$INSTALLED/share/man/man7/guestram-doctor.7" ]
+	[ -f "$INSTALLED/share/man/man8/guestram-libvirt-hook.8" ]
+	[ -x "$INSTALLED/libexec/guestram-libvirt-hook" ]
 	[ -f "$INSTALLED/share/doc/guestram/guestram.conf" ]
 	[ -f "$INSTALLED/share/bash-completion/completions/guestram" ]
 	grep -q "^ExecStart=$PREFIX_DIR/bin/guestram recover$" "$INSTALLED/lib/systemd/system/guestram-recover.service"

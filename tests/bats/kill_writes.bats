@@ -11,8 +11,7 @@ BATS_TEST_TIMEOUT=$((${GUESTRAM_KILL_ALL:-0} * 3000 + 400))
 setup() {
 	must_root
 	command -v strace >/dev/null || must_run "no strace"
-	exec {lock_fd}>>"${GUESTRAM_TEST_LOCK:-/run/lock/guestram-test.lock}"
-	flock "$lock_fd"
+	lock_pools
 	before=$(pools)
 }
 

@@ -37,3 +37,11 @@ in_guest() { # LEAST-OKS ARG...
 	in_guest 10 --kernel 6.12 --nodes 2 --mem 7G --append "hugepagesz=1G hugepages=0:1,1:1" \
 		"$TESTS/guest/scripts/ladder.sh"
 }
+
+@test "idle pages that leases lend, on Linux 6.1" {
+	in_guest 10 --kernel 6.1 --nodes 2 --mem 6G "$TESTS/guest/scripts/lend.sh"
+}
+
+@test "idle pages that leases lend, on Linux 6.12" {
+	in_guest 10 --kernel 6.12 --nodes 2 --mem 6G "$TESTS/guest/scripts/lend.sh"
+}

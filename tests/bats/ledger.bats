@@ -28,8 +28,7 @@ setup() {
 	BIN=$BATS_FILE_TMPDIR/bin
 	OUT=$BATS_TEST_TMPDIR/out
 	[ -w "$POOL2M/nr_hugepages" ] || must_run "the 2 MiB pool cannot be written (root?)"
-	exec {lock_fd}>>"${GUESTRAM_TEST_LOCK:-/run/lock/guestram-test.lock}"
-	flock "$lock_fd"
+	lock_pools
 	[ -d /run/guestram ] || made_run=1
 	before=$(pools)
 	codes | sort >"$BATS_TEST_TMPDIR/codes.before"
@@ -42,7 +41,7 @@ teardown() {
 	[ -z "$segment" ] || ipcrm -m "$segment"
 	[ -z "$mounted" ] || umount "$mounted"
 	[ "$foreign" = 0 ] || echo $(($(persistent) - foreign)) >"$POOL2M/nr_hugepages"
-	for lease in bats-a bats-b bats-ovs; do
+	for lease in bats-a bats-b bats-ovs bats-lend; do
 		[ ! -e "$LEASES/$lease.json" ] || "$GUESTRAM" release $lease >/dev/null
 		rm -f "$LEASES/$lease.json.damaged"
 	done
@@ -357,6 +356,59 @@ for p in json.load(sys.stdin)["pools"]:
 		[ "$status" -le 1 ]
 		check_schema doctor <<<"$output"
 	done
+}
+
+@test "a lease that lends says so, one that does not does not" {
+	run -0 "$GUESTRAM" reserve bats-lend -m 8M -p 2M --lend --json
+	check_schema reserve <<<"$output"
+	[ "$(json lease lend <<<"$output")" = true ]
+	[ "$(json lease grants 0 lent_pages <<<"$output")" = 0 ]
+	[ "$("$GUESTRAM" list --json | json leases 0 lend)" = true ]
+	"$GUESTRAM" release bats-lend
+	run -0 "$GUESTRAM" reserve bats-lend -m 8M -p 2M --json
+	[ "$(json lease lend <<<"$output")" = false ]
+	"$GUESTRAM" release bats-lend
+}
+
+# Two nodes; of a page of 1 GiB of node 1 a lease made 2 MiB pages, and it lent 12 of node 0.
+@test "pages that a lease cut up or lent: list and doctor say so, and call nothing missing" {
+	local capture=$BATS_TEST_TMPDIR/capture hugepages=sys/devices/system/node/node
+	cp -r "$TESTS/fixtures/two-node-6.1" "$capture"
+	mkdir -p "$capture/run/guestram/leases"
+	echo 612 >"$capture/${hugepages}1/hugepages/hugepages-2048kB/nr_hugepages"
+	echo 612 >"$capture/${hugepages}1/hugepages/hugepages-2048kB/free_hugepages"
+	echo 612 >"$capture/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
+	cat >"$capture/run/guestram/leases/vm.json" <<-'END'
+		{"schema": "guestram.lease/1", "name": "vm", "state": "held", "owner_pid": 0,
+		 "owner_start_time": 0, "keeper_pid": 0, "keeper_start_time": 0, "since": 1, "expires_ns": 0,
+		 "boot_id": "", "from_pool": false, "lend": true, "grants": [
+		 {"node": 1, "page_size_bytes": 2097152, "asked_pages": 512, "pages": 512, "promoted_pages": 0,
+		  "demoted_pages": 0, "lent_pages": 0, "goal_pages": 0, "goal_surplus_pages": 0},
+		 {"node": 0, "page_size_bytes": 2097152, "asked_pages": 0, "pages": 0, "promoted_pages": 0,
+		  "demoted_pages": 0, "lent_pages": 12, "goal_pages": 0, "goal_surplus_pages": 0},
+		 {"node": 1, "page_size_bytes": 1073741824, "asked_pages": 0, "pages": 0, "promoted_pages": 0,
+		  "demoted_pages": 1, "goal_pages": 0, "goal_surplus_pages": 0}]}
+	END
+	run -0 "$GUESTRAM" list --root "$capture" --json
+	check_schema list <<<"$output"
+	python3 - "$output" <<-'END'
+		import json, sys
+		d = json.loads(sys.argv[1])
+		lease, = d["leases"]
+		assert lease["lend"] is True
+		assert [(g["pages"], g["lent_pages"], g["demoted_pages"]) for g in lease["grants"]] == \
+			[(512, 0, 0), (0, 12, 0), (0, 0, 1)], lease
+		small, = (p for p in d["pools"] if (p["node"], p["page_size_bytes"]) == (1, 2 << 20))
+		large, = (p for p in d["pools"] if (p["node"], p["page_size_bytes"]) == (1, 1 << 30))
+		assert small["leased"] == 512 and small["demoted"] == 0, small
+		assert large["demoted"] == 1 and large["leased"] + large["missing"] == 0, large
+	END
+	run -0 "$GUESTRAM" list --root "$capture"
+	output=$(tr -s ' \n' ' ' <<<"$output") # lines are wrapped
+	[[ $output == *"0 x 2 MiB on node 0, 12 lent"*"0 x 1 GiB on node 1, 1 cut up"* ]]
+	run "$GUESTRAM" doctor --ledger --root "$capture" --json
+	[[ $output == *GR519* ]]
+	[[ $output != *GR503* ]]
 }
 
 # A state directory on a file system of its own that is full at times.

@@ -24,6 +24,7 @@ compile() {
 }
 
 setup() {
+	[ "$(id -u)" -ne 0 ] || lock_pools
 	PATH=$BATS_FILE_TMPDIR/bin:$PATH
 	before=$(pools)
 	holder=

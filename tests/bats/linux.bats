@@ -17,6 +17,7 @@ setup() {
 	must_root
 	command -v qemu-system-x86_64 >/dev/null || must_run "no QEMU"
 	eval "$(cat "$BATS_FILE_TMPDIR/vm")"
+	lock_pools
 	before=$(pools)
 	children=
 }

@@ -34,8 +34,7 @@ teardown() {
 
 @test "the running kernel counts as the model does, and a wrong count is seen" {
 	must_root
-	exec {lock_fd}>>"${GUESTRAM_TEST_LOCK:-/run/lock/guestram-test.lock}"
-	flock "$lock_fd"
+	lock_pools
 	[ "$(cat "$POOL2M"/{nr,resv}_hugepages | tr -d '\n')" = 00 ] ||
 		must_run "the pool of 2 MiB pages is in use"
 	before=$(pools)

@@ -15,6 +15,7 @@ setup_file() {
 
 setup() {
 	must_root
+	lock_pools
 	PATH=$BATS_FILE_TMPDIR/bin:$PATH
 	before=$(pools)
 	children=

@@ -11,7 +11,7 @@
 #include "base/nearest.h"
 #include "base/size.h"
 #include "base/util.h"
-#include "cli/config.h"
+#include "lease/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

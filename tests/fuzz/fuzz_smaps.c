@@ -31,7 +31,7 @@ static void fuzz_smaps(char *text)
 		const struct gr_span *span = &spans.spans[i];
 		struct gr_region region;
 
-		if (gr_region_fill(&smaps.vmas[span->first], span->count, NULL, 4096, 2 << 20,
+		if (gr_region_fill(&smaps.vmas[span->first], span->count, NULL, -1, 4096, 2 << 20,
 				   &region) < 0)
 			return;
 		gr_region_add_file(&region, region.size_bytes / 2, -1);

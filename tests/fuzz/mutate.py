@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 top = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 program = os.environ.get("GUESTRAM", os.path.join(top, "build", "guestram"))
 fixtures = os.path.join(top, "tests", "fixtures")
+MESSAGE = "unable to map backing store for guest RAM: Cannot allocate memory"
 seed = int(os.environ.get("GUESTRAM_SEED", "20261125"))
 
 VERBS = ["host", "plan", "reserve", "release", "list", "recover", "run", "inspect",
@@ -152,7 +153,10 @@ def worker(kind, count, number):
                     f.write(new)
                 words = rng.choice([["host", "--json"], ["host"], ["plan", "-m", "8G", "--json"],
                                     ["plan", "-m", "1G", "-b", "static"], ["list", "--json"],
-                                    ["doctor", "--ledger", "--json"], ["doctor", "--ledger"]])
+                                    ["doctor", "--ledger", "--json"], ["doctor", "--ledger"],
+                                    ["doctor", "--json"], ["doctor", "--error", MESSAGE],
+                                    ["doctor", "--error", MESSAGE, "--", "qemu-system-x86_64",
+                                     "-m", "8G", "-mem-path", "/dev/hugepages"]])
                 wrong = run(root, words)
                 what = (os.path.relpath(path, work), new[:200])
                 with open(path, "wb") as f:

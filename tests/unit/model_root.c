@@ -307,6 +307,12 @@ int gr_bound_write(const struct gr_root *root, const char *path, int node, uint6
 	return write_pool(root, path, node, value, err);
 }
 
+/* The model knows no types of blocks. */
+void gr_bound_fill(const struct gr_root *root, int node, uint64_t bytes, bool (*go_on)(void *data),
+		   void *data)
+{
+}
+
 void gr_bound_cycle(const struct gr_root *root, int node, uint64_t page_size_bytes, uint64_t pages)
 {
 	struct model_kernel *k = &root->model->kernel;

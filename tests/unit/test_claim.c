@@ -73,6 +73,17 @@ static void put_process(struct temp_root *dir, int pid, const char *comm, uint64
 		temp_root_put(dir, path, numa_maps);
 }
 
+static void put_file(struct temp_root *dir, const struct gr_lease *lease)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[GR_LEASE_NAME_MAX + 32];
+
+	snprintf(path, sizeof(path), "run/guestram/leases/%s.json", lease->name);
+	text = gr_lease_to_text(lease);
+	assert_non_null(text);
+	temp_root_put(dir, path, text);
+}
+
 static void put_lease(struct temp_root *dir, const char *name, enum gr_lease_state state, int node,
 		      uint64_t pages, pid_t pid)
 {
@@ -86,14 +97,9 @@ static void put_lease(struct temp_root *dir, const char *name, enum gr_lease_sta
 				  .from_pool = state == GR_LEASE_OWNED,
 				  .grants = &grant,
 				  .grant_count = 1 };
-	_cleanup_free_ char *text = NULL;
-	char path[64];
 
 	snprintf(lease.name, sizeof(lease.name), "%s", name);
-	snprintf(path, sizeof(path), "run/guestram/leases/%s.json", name);
-	text = gr_lease_to_text(&lease);
-	assert_non_null(text);
-	temp_root_put(dir, path, text);
+	put_file(dir, &lease);
 }
 
 static void assert_claimed(struct temp_root *dir, const char *except, uint64_t all, uint64_t first,
@@ -129,6 +135,34 @@ static void leases(void **state)
 		    "7f1000000000 default anon=9 N1=9 kernelpagesize_kB=4\n");
 	assert_claimed(dir, NULL, 22, 10, 12);
 	assert_claimed(dir, "vm", 10, 10, 0);
+}
+
+/* Pages that a lease cut up, owes as surplus or has lent are none that wait in the pool for it. */
+static void what_a_lease_has_not(void **state)
+{
+	struct gr_lease_grant grants[] = {
+		{ .node = 0, .page_size_bytes = SMALL, .pages = 40, .asked_pages = 40,
+		  .lent_pages = 12, .promoted_pages = 3 },
+		{ .node = 1, .page_size_bytes = SMALL, .demoted_pages = 9 },
+	};
+	struct gr_lease lease = { .name = "held", .state = GR_LEASE_HELD, .boot_id = BOOT,
+				  .lend = true, .grants = grants, .grant_count = 2 };
+	struct temp_root *dir = *state;
+	_cleanup_ledger_ struct gr_ledger *ledger = NULL;
+	_cleanup_host_ struct gr_host *host = NULL;
+
+	put_host(dir);
+	put_file(dir, &lease);
+	assert_claimed(dir, NULL, 40, 40, 0);
+	/* For whom it lends to they are not claimed; those of others are. */
+	put_lease(dir, "other", GR_LEASE_HELD, 1, 8, 0);
+	assert_int_equal(gr_ledger_open(dir->root, true, 0, &ledger, NULL), 0);
+	assert_int_equal(gr_host_read(dir->root, GR_READ_POOLS, &host, NULL), 0);
+	assert_int_equal(gr_ledger_claim_unlent(ledger, NULL, host, NULL), 0);
+	assert_int_equal(gr_host_pool(host, SMALL, -1)->claimed, 8);
+	assert_int_equal(gr_host_pool(host, SMALL, 0)->claimed, 0);
+	assert_int_equal(gr_host_pool(host, SMALL, 1)->claimed, 8);
+	assert_int_equal(gr_host_pool(host, SMALL, 0)->used_by_unknown, 20);
 }
 
 /* Of an earlier boot: its pages are gone, and nothing is held for it. */
@@ -234,7 +268,7 @@ static void audit(struct temp_root *dir, struct gr_diagnoses *ret)
 }
 
 /* fd 61 of a vhost target is a deleted file of 4 GiB, and the pool is empty. */
-static void deleted_file(void **state)
+static void c50_deleted_file(void **state)
 {
 	struct temp_root *dir = *state;
 	_cleanup_diagnoses_ struct gr_diagnoses found = { 0 };
@@ -293,12 +327,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_TEMP_ROOT(leases),
+		IN_TEMP_ROOT(what_a_lease_has_not),
 		IN_TEMP_ROOT(earlier_boot),
 		IN_TEMP_ROOT(owner_with_a_process),
 		IN_TEMP_ROOT(owner_without_a_process),
 		IN_TEMP_ROOT(owner_on_any_node),
 		IN_TEMP_ROOT(who_lives),
-		IN_TEMP_ROOT(deleted_file),
+		IN_TEMP_ROOT(c50_deleted_file),
 		IN_TEMP_ROOT(holders_of_a_capture),
 	};
 

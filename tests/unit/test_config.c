@@ -15,7 +15,7 @@
 
 #include "base/size.h"
 #include "base/util.h"
-#include "cli/config.h"
+#include "lease/config.h"
 
 #define FIFTY "01234567890123456789012345678901234567890123456789"
 

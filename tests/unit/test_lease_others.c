@@ -25,7 +25,7 @@ static void foreign_pool_untouched(void **state)
 }
 
 /* Overcommit: others' surplus is promoted by our growth and made surplus again afterwards. */
-static void overcommit_in_use(void **state)
+static void c54_overcommit_in_use(void **state)
 {
 	struct world *w = *state;
 
@@ -52,7 +52,7 @@ static void overcommit_in_use(void **state)
 }
 
 /* Two VMs at once, from two processes: the lock makes it one after the other. */
-static void two_at_once(void **state)
+static void c80_two_at_once(void **state)
 {
 	struct world *w = *state;
 
@@ -283,8 +283,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ONE(foreign_pool_untouched),
 		TWO(foreign_pool_untouched),
-		ONE(overcommit_in_use),
-		ONE(two_at_once),
+		ONE(c54_overcommit_in_use),
+		ONE(c80_two_at_once),
 		ONE(strangers),
 		ONE(foreign_growth_survives_roll_back),
 		TWO(foreign_surplus),

@@ -161,6 +161,50 @@ static void disk_full_while_releasing(void **state)
 	assert_in_range(refused, 4, 2 * WRITES_MAX);
 }
 
+static int hold_to_lend(struct world *w)
+{
+	const struct gr_grant grant = { .node = 0, .page_size_bytes = MODEL_PAGE, .pages = 50 };
+	const struct gr_reserve_options options = { .grants = &grant, .grant_count = 1,
+						    .lend = true };
+	struct gr_lease *lease = NULL;
+	int r = gr_reserve(w->ledger, "win", &options, &lease, &w->report, &w->err);
+
+	gr_lease_free(lease);
+	return r;
+}
+
+/* Between lender, borrower and pool it always adds up; the borrower has all that it wants, or none. */
+static void disk_full_while_lending(void **state)
+{
+	struct world *w = *state;
+	int r = -1;
+
+	for (unsigned int i = 0; i < 2 * WRITES_MAX && r < 0; i++) {
+		struct gr_lease *lease;
+
+		w->k->limit[0] = 100000;
+		assert_int_equal(hold_to_lend(w), 0);
+		w->k->limit[0] = 53;
+		disk_full_after(i / 2, i % 2);
+		r = reserve(w, "vm", 0, 20);
+		disk_free();
+		assert_no_temporaries(w);
+		assert_int_equal(recover(w), 0);
+		lease = find(w, "win");
+		assert_non_null(lease);
+		assert_int_equal(lease->state, GR_LEASE_HELD);
+		assert_int_equal(lease->grants[0].pages + lease->grants[0].lent_pages, 50);
+		gr_lease_free(lease);
+		assert_int_equal(lease_count(w), r < 0 ? 1 : 2);
+		assert_int_equal(w->k->total[0], owed(w, 0));
+		if (r >= 0)
+			assert_int_equal(release(w, "vm", NULL), 0);
+		assert_int_equal(release(w, "win", NULL), 0);
+		assert_pool(w, 0, 0, 0, 0);
+	}
+	assert_int_equal(r, 0);
+}
+
 /* A copy of a lease's file under another name, with one word changed. */
 static void put_changed(struct world *w, const char *from, const char *to, const char *word,
 			const char *instead)
@@ -482,6 +526,7 @@ int main(void)
 		ONE(disk_full_while_reserving),
 		TWO(disk_full_while_reserving),
 		ONE(disk_full_while_releasing),
+		ONE(disk_full_while_lending),
 		ONE(other_version),
 		ONE(other_state_of_the_world),
 		ONE(clock_steps),

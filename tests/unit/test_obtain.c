@@ -77,7 +77,7 @@ static void set_buddy(struct gr_zone *zone, const uint64_t *blocks, unsigned int
 }
 
 /* A host before and after a load: the lists tell, not the free memory. */
-static void test_buddy_lists(void **state)
+static void test_c37_buddy_lists(void **state)
 {
 	static const uint64_t before[] = { 70, 8400, 520, 120, 60, 250, 150, 30, 8, 5, 1960 };
 	static const uint64_t after[] = { 77800, 36700, 120, 35, 2, 1, 0, 0, 0, 0, 0 };
@@ -115,7 +115,7 @@ static void test_watermark(void **state)
 }
 
 /* arm64 with 64 KiB pages: 512 MiB is order 13, and buddyinfo has 14 columns. */
-static void test_other_architecture(void **state)
+static void test_c41_other_architecture(void **state)
 {
 	struct world *w = new_world(64 * GR_GIB, 40 * GR_GIB, 1);
 	struct gr_obtainable got;
@@ -147,7 +147,7 @@ static void test_other_architecture(void **state)
 }
 
 /* Holes: 16 GB of RAM have 13 whole ranges of 1 GiB, two zones' remainders being lost. */
-static void test_gigantic_limit(void **state)
+static void test_c33_gigantic_limit(void **state)
 {
 	struct world *w = new_world(UINT64_C(15900) * GR_MIB, UINT64_C(15600) * GR_MIB, 1);
 	struct gr_obtainable got;
@@ -271,10 +271,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_arithmetic),
 		cmocka_unit_test(test_arithmetic_rounds_each_need),
-		cmocka_unit_test(test_buddy_lists),
+		cmocka_unit_test(test_c37_buddy_lists),
 		cmocka_unit_test(test_watermark),
-		cmocka_unit_test(test_other_architecture),
-		cmocka_unit_test(test_gigantic_limit),
+		cmocka_unit_test(test_c41_other_architecture),
+		cmocka_unit_test(test_c33_gigantic_limit),
 		cmocka_unit_test(test_no_runtime_gigantic),
 		cmocka_unit_test(test_unplaced),
 		cmocka_unit_test(test_floor),

@@ -194,7 +194,7 @@ static void test_static_short(void **state)
 }
 
 /* Enough pages in all, too few on the node that the memory is bound to. */
-static void test_node_short(void **state)
+static void test_c09_node_short(void **state)
 {
 	struct world *w = new_world(32 * GR_GIB, 24 * GR_GIB, 2);
 	struct gr_need *n = need(w, 2 * GR_GIB);
@@ -208,6 +208,8 @@ static void test_node_short(void **state)
 	w->request.backing = GR_BACKING_STATIC;
 	expect_problem(make(w), "GR213", "host node 1 has 758 free pages of 2 MiB, 1,024 are needed: "
 					 "short by 266 (532 MiB); other nodes have enough");
+	expect_problem(make(w), "GR213", "guestram reserve -m 532M -p 2M -n 1");
+	expect_problem(make(w), "GR213", "with the preferred policy other nodes help out");
 	n->host_nodes.ids[0] = 0;
 	assert_int_equal(make(w)->backing, GR_BACKING_STATIC);
 	assert_int_equal(w->plan->grants[0].node, 0);
@@ -263,6 +265,22 @@ static void test_bad_nodes(void **state)
 	done(w);
 }
 
+/* Somebody wrote the VM's memory as its page size. */
+static void test_c88_no_such_page_size(void **state)
+{
+	struct world *w = new_world(32 * GR_GIB, 24 * GR_GIB, 1);
+	struct gr_error err;
+
+	(void)state;
+	need(w, 4 * GR_GIB)->page_size_bytes = 4 * GR_GIB;
+	expect_problem(make(w), "GR202", "4 GiB");
+	expect_problem(make(w), "GR202", "2 MiB, 1 GiB");
+	assert_true(w->plan->impossible);
+	assert_int_equal(gr_plan_error(w->plan, &err), -EINVAL);
+	assert_int_equal(err.class, GR_CLASS_USAGE);
+	done(w);
+}
+
 static void test_too_small(void **state)
 {
 	struct world *w = new_world(32 * GR_GIB, 24 * GR_GIB, 1);
@@ -305,7 +323,7 @@ static void test_misaligned(void **state)
 	done(w);
 }
 
-static void test_overcommit(void **state)
+static void test_c54_overcommit(void **state)
 {
 	struct world *w = new_world(32 * GR_GIB, 24 * GR_GIB, 1);
 
@@ -494,12 +512,13 @@ int main(void)
 		cmocka_unit_test(test_shared_thp),
 		cmocka_unit_test(test_thp_off),
 		cmocka_unit_test(test_static_short),
-		cmocka_unit_test(test_node_short),
+		cmocka_unit_test(test_c09_node_short),
 		cmocka_unit_test(test_spreads_over_nodes),
 		cmocka_unit_test(test_bad_nodes),
+		cmocka_unit_test(test_c88_no_such_page_size),
 		cmocka_unit_test(test_too_small),
 		cmocka_unit_test(test_misaligned),
-		cmocka_unit_test(test_overcommit),
+		cmocka_unit_test(test_c54_overcommit),
 		cmocka_unit_test(test_cgroup_limit),
 		cmocka_unit_test(test_full_host),
 		cmocka_unit_test(test_pinned_gives_nothing_back),

@@ -247,6 +247,20 @@ static void books_of_an_even_boot(void **state)
 	assert_int_equal(gr_book_at(&books, SMALL, 0)->other, 0);
 }
 
+/* 14 pages of 1 GiB asked for at boot, 13 there: the boot got those, and nothing is missing. */
+static void c33_books_of_a_boot_that_was_short(void **state)
+{
+	struct scene *s = *state;
+	_cleanup_books_ struct gr_books books = { 0 };
+
+	set_pool(s, LARGE, 0, 13, 13, 0);
+	add_boot(s, LARGE, -1, 14);
+	books = books_of(s);
+	assert_int_equal(gr_book_at(&books, LARGE, 0)->boot, 13);
+	assert_int_equal(gr_book_at(&books, LARGE, 0)->other, 0);
+	assert_codes(s, "");
+}
+
 /* Declared on any node: where there is something left; what is not there is missing. */
 static void books_of_any_node(void **state)
 {
@@ -261,6 +275,54 @@ static void books_of_any_node(void **state)
 	assert_int_equal(gr_book_at(&books, SMALL, 1)->external, 50);
 	assert_codes(s, "GR504");
 	assert_says(finding(s, "GR504")->cause, "20 pages of 2 MiB missing");
+}
+
+/* A page of the boot's is cut up for a lease: it is owed, so it is no longer the boot's, and pages
+ * that came since are not taken for it. The lease's are all there. */
+static void books_of_demoted(void **state)
+{
+	struct scene *s = *state;
+	_cleanup_books_ struct gr_books books = { 0 };
+	struct gr_lease *lease = add_lease(s, "vm", GR_LEASE_HELD, 0, SMALL, 512);
+	struct gr_book *book;
+
+	gr_lease_grant_at(lease, 0, LARGE)->demoted_pages = 1;
+	set_pool(s, SMALL, 0, 512, 512, 0);
+	set_pool(s, LARGE, 1, 1, 1, 0);
+	add_boot(s, LARGE, -1, 2);
+	books = books_of(s);
+	book = gr_book_at(&books, SMALL, 0);
+	assert_int_equal(book->leased, 512);
+	assert_int_equal(book->demoted + book->boot + book->other + book->lease_missing, 0);
+	book = gr_book_at(&books, LARGE, 0);
+	assert_int_equal(book->demoted, 1);
+	assert_int_equal(book->boot + book->other + book->leased + book->lease_missing, 0);
+	book = gr_book_at(&books, LARGE, 1);
+	assert_int_equal(book->boot, 1);
+	assert_int_equal(book->demoted + book->other, 0);
+	assert_codes(s, "GR519");
+	assert_says(finding(s, "GR519")->evidence, "1 page of 1 GiB on node 0");
+	gr_books_done(&books);
+	/* Somebody adds one, there or on the other node. */
+	for (int node = 0; node < 2; node++) {
+		set_pool(s, LARGE, node, node ? 2 : 1, node ? 2 : 1, 0);
+		set_pool(s, LARGE, !node, node ? 0 : 1, node ? 0 : 1, 0);
+		books = books_of(s);
+		book = gr_book_at(&books, LARGE, node);
+		assert_int_equal(book->boot, node ? 1 : 0);
+		assert_int_equal(book->other, 1);
+		assert_codes(s, "GR519 GR501");
+		assert_says(finding(s, "GR501")->cause, "1 page of 1 GiB");
+		gr_books_done(&books);
+	}
+	/* A boot that named the node. */
+	s->boot.count = 0;
+	add_boot(s, LARGE, 0, 1);
+	set_pool(s, LARGE, 0, 1, 1, 0);
+	set_pool(s, LARGE, 1, 0, 0, 0);
+	books = books_of(s);
+	assert_int_equal(gr_book_at(&books, LARGE, 0)->boot, 0);
+	assert_int_equal(gr_book_at(&books, LARGE, 0)->other, 1);
 }
 
 /* Others look while a guestram is at work: any part of what it asked for may be there. */
@@ -364,7 +426,7 @@ static void surplus_is_no_leak(void **state)
 }
 
 /* nr 0, overcommit 8192: allowed is not in use. */
-static void overcommit(void **state)
+static void c54_overcommit(void **state)
 {
 	struct scene *s = *state;
 
@@ -394,7 +456,7 @@ static void free_surplus(void **state)
 }
 
 /* HugePages_Rsvd: 18446744073709551608, total and free 4096. */
-static void underflow(void **state)
+static void c85_underflow(void **state)
 {
 	struct scene *s = *state;
 	const struct gr_diagnosis *d;
@@ -484,7 +546,7 @@ static void lost_pages(void **state)
 }
 
 /* QEMU was killed, the vhost target keeps its file: 2,048 pages, and none is free. */
-static void file_outlives_its_vm(void **state)
+static void c50_file_outlives_its_vm(void **state)
 {
 	struct scene *s = *state;
 	const struct gr_diagnosis *d;
@@ -624,17 +686,19 @@ int main(void)
 		SCENE(books_of_two_leases),
 		SCENE(books_of_boot_and_declared),
 		SCENE(books_of_an_even_boot),
+		SCENE(c33_books_of_a_boot_that_was_short),
 		SCENE(books_of_any_node),
+		SCENE(books_of_demoted),
 		SCENE(books_in_flux),
 		SCENE(undeclared_pages),
 		SCENE(lowered_pool),
 		SCENE(surplus_is_no_leak),
-		SCENE(overcommit),
+		SCENE(c54_overcommit),
 		SCENE(free_surplus),
-		SCENE(underflow),
+		SCENE(c85_underflow),
 		SCENE(promised_too_much),
 		SCENE(lost_pages),
-		SCENE(file_outlives_its_vm),
+		SCENE(c50_file_outlives_its_vm),
 		SCENE(file_without_a_process),
 		SCENE(stale_leases),
 		SCENE(debts),

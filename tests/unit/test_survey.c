@@ -294,6 +294,9 @@ static void test_ranges(void **state)
 	assert_int_equal(small->in_kernel.tables, 1);
 	assert_int_equal(small->in_kernel.kernel, 1);
 	assert_int_equal(small->in_kernel.free, 510 + 511);
+	/* The one with the page table is no list of a CPU. */
+	assert_int_equal(small->unflagged, 1);
+	assert_int_equal(small->unflagged_pages, 1);
 	large = size_of(w, 0, M32);
 	assert_int_equal(large->ranges, 8);
 	assert_int_equal(large->slab, 1);

@@ -180,7 +180,8 @@ static void fill(const char *text, const char *numa_text, struct gr_region *ret)
 	parse(text, &smaps);
 	if (copy)
 		assert_int_equal(gr_numa_maps_parse(copy, &numa, NULL), 0);
-	assert_int_equal(gr_region_fill(smaps.vmas, smaps.count, copy ? &numa : NULL, BASE, PMD, ret),
+	assert_int_equal(gr_region_fill(smaps.vmas, smaps.count, copy ? &numa : NULL, -1, BASE, PMD,
+					ret),
 			 0);
 }
 
