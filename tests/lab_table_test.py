@@ -37,6 +37,17 @@ class Table(unittest.TestCase):
         rows = table.add(rows, row("rewrite", 3, frozen=8))
         self.assertEqual([(r["kernel"], r["pages"]) for r in rows], [("6.12", 1), ("6.1", 3)])
 
+    def test_outlook(self):
+        ahead = {"now": 1, "by_ladder": 540, "at_most": 900}
+        one = cell(row("plain", 300), row("guestram", 500), row("guestram-most", 600, foretold=ahead))
+        self.assertAlmostEqual(table.outlook(one)["off"], 0.1)
+        self.assertEqual(table.judge(one)["best_peer"], 300)
+        self.assertIsNone(table.outlook(cell(row("plain", 300))))
+
+    def test_who_asked_for_more_is_no_measure(self):
+        one = cell(row("plain", 300), row("guestram", 1000), row("guestram-most", 1300))
+        self.assertEqual(table.attainable(one), 1000)
+
     def test_order_of_cells(self):
         rows = [row("plain", 1, kernel="6.12"), row("plain", 1, size="1G"), row("plain", 1, nodes=2),
                 row("plain", 1, state="everything"), row("plain", 1), row("plain", 1, kernel="6.1")]
@@ -89,11 +100,11 @@ class Table(unittest.TestCase):
     def test_page_keeps_what_people_wrote(self):
         with tempfile.TemporaryDirectory() as name:
             path = pathlib.Path(name) / "lab.md"
-            path.write_text("# Mine\n" + table.MARK + "old\n", encoding="utf-8")
+            path.write_text("# Mine\n" + table.MARK + "what was there\n", encoding="utf-8")
             table.write_page(path, [row("plain", 1234)])
             text = path.read_text(encoding="utf-8")
         self.assertTrue(text.startswith("# Mine\n"))
-        self.assertNotIn("old", text)
+        self.assertNotIn("what was there", text)
         self.assertIn("| plain | 1,234 | - | 1.00 s |", text)
 
 

@@ -6,6 +6,7 @@ MIB = 1 << 20
 CELL = ("size", "nodes", "kernel", "state")
 STATES = ["fresh", "clean-cache", "dirty-cache", "movable-holes", "slab", "unmovable-sparse",
           "unmovable-dense", "locked", "everything"]
+NO_PEERS = ("guestram", "guestram-most", "exhaustive")
 MARK = "<!-- the table below is remade by `make lab` -->\n"
 
 
@@ -69,15 +70,29 @@ def cells(rows):
     return found
 
 
+def peers_of(cell):
+    return [r for n, r in cell.items() if n not in NO_PEERS and not r["oom_kills"]]
+
+
 def attainable(cell):
-    """The most that anybody got who killed no process for it."""
-    return max((r["pages"] for r in cell.values() if not r["oom_kills"]), default=0)
+    """The most that anybody got who killed no process for it, of what was wanted."""
+    return max((min(r["pages"], r["wanted"]) for r in cell.values() if not r["oom_kills"]), default=0)
+
+
+def outlook(cell):
+    """What was foretold, what then came, and by which part the first is off; None without it."""
+    row = cell.get("guestram-most")
+    if not row or not row.get("foretold") or row["foretold"]["by_ladder"] is None:
+        return None
+    foretold_pages, got = row["foretold"]["by_ladder"], row["pages"]
+    return {"foretold": foretold_pages, "got": got, "at_most": row["foretold"]["at_most"],
+            "off": abs(foretold_pages - got) / max(got, 1)}
 
 
 def judge(cell):
     """How guestram stands in one cell; None without it."""
     ours = cell.get("guestram")
-    peers = [r for n, r in cell.items() if n not in ("guestram", "exhaustive") and not r["oom_kills"]]
+    peers = peers_of(cell)
     if not ours or not peers:
         return None
     best = best_peer(cell)["pages"]
@@ -98,7 +113,7 @@ def ratio(value):
 
 def best_peer(cell):
     """The row of the peer with most pages, of equals the fastest; None without one."""
-    peers = [r for n, r in cell.items() if n not in ("guestram", "exhaustive") and not r["oom_kills"]]
+    peers = peers_of(cell)
     return max(peers, key=lambda r: (r["pages"], -r["elapsed_ns"]), default=None)
 
 
@@ -117,13 +132,15 @@ def summary(by_cell):
         if cell[:3] != group:
             group = cell[:3]
             out += ["", f"### {title(*group)}", "",
-                    "| state | wanted | plain | best peer | guestram | exhaustive | of best peer | of attainable |",
-                    "|---|--:|--:|--:|--:|--:|--:|--:|"]
-        verdict = judge(by_name) or {}
+                    "| state | wanted | plain | best peer | guestram | exhaustive | of best peer "
+                    "| of attainable | foretold / got |",
+                    "|---|--:|--:|--:|--:|--:|--:|--:|--:|"]
+        verdict, ahead = judge(by_name) or {}, outlook(by_name)
         out.append(f"| {state} | {next(iter(by_name.values()))['wanted']:,} | "
                    f"{short(by_name.get('plain'))} | {short(best_peer(by_name), True)} | "
                    f"{short(by_name.get('guestram'))} | {short(by_name.get('exhaustive'))} | "
-                   f"{ratio(verdict.get('of_best_peer'))} | {ratio(verdict.get('of_attainable'))} |")
+                   f"{ratio(verdict.get('of_best_peer'))} | {ratio(verdict.get('of_attainable'))} | "
+                   + (f"{ahead['foretold']:,} / {ahead['got']:,} |" if ahead else "- |"))
     return out
 
 

@@ -23,6 +23,7 @@
 #include "base/util.h"
 #include "lease/demote.h"
 #include "lease/evacuate.h"
+#include "lease/hope.h"
 #include "lease/idle.h"
 #include "lease/retype.h"
 
@@ -64,10 +65,18 @@ static uint64_t reclaim_bytes(const struct gr_look *look, uint64_t there, uint64
 	return gr_min_u64(gr_min_u64(want, there), left);
 }
 
+/* Gigantic pages: taking memory from others is in vain where every range is spoiled. */
+static bool is_hopeless(const struct gr_climb *climb, const struct gr_look *look)
+{
+	return look->gigantic &&
+	       !gr_hope(climb->ledger->root, look->host, look->node, look->page_size_bytes);
+}
+
 static bool worth_reclaiming(const struct gr_climb *climb, const struct gr_look *look)
 {
 	return reclaim_bytes(look, look->file_bytes, look->cache_left_bytes) >=
-	       look->page_size_bytes / 2;
+		       look->page_size_bytes / 2 &&
+	       !is_hopeless(climb, look);
 }
 
 /*
@@ -153,7 +162,8 @@ static uint64_t swappable(const struct gr_look *look)
 
 static bool worth_swapping(const struct gr_climb *climb, const struct gr_look *look)
 {
-	return reclaim_bytes(look, UINT64_MAX, swappable(look)) >= look->page_size_bytes / 2;
+	return reclaim_bytes(look, UINT64_MAX, swappable(look)) >= look->page_size_bytes / 2 &&
+	       !is_hopeless(climb, look);
 }
 
 static int swap_out(struct gr_climb *climb, struct gr_lease_grant *grant,

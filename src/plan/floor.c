@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * What the kernel must keep. Usable by the kernel is MemAvailable less the free memory in
- * ZONE_MOVABLE (its own allocations never go there), and never more than the other zones hold. Free
- * pages in the lists of CPUs are in no figure of free memory, and since 6.7 there may be hundreds
- * of MiB: huge pages that were just given back lie there. The kernel takes them when it needs them.
+ * ZONE_MOVABLE (its own allocations never go there), and never more than the other zones hold.
  * Huge pages are taken from ZONE_MOVABLE first, the rest from the kernel's part, and what stays of
  * that part must not be below the floor: all is refused where it is below already. The kernel has
  * no figure of available memory per node; ours is an estimate, and used as a second bound.
@@ -24,24 +22,17 @@ uint64_t gr_floor_bytes(const struct gr_host *host, const struct gr_floor *floor
 
 static uint64_t kernel_usable_bytes(const struct gr_host *host)
 {
-	uint64_t movable_free = 0, movable_managed = 0, percpu = 0, base = gr_base_page(host);
-	uint64_t available;
+	uint64_t movable_free = 0, movable_managed = 0, base = gr_base_page(host);
 
 	/* Over all zones: what the cpuset forbids to us, the kernel cannot use either. */
 	for (size_t i = 0; i < host->zone_count; i++) {
-		const struct gr_zone *zone = &host->zones[i];
-
-		if (!gr_zone_is_movable(zone)) {
-			percpu = gr_add_sat(percpu, zone->percpu_pages);
+		if (!gr_zone_is_movable(&host->zones[i]))
 			continue;
-		}
-		movable_free = gr_add_sat(movable_free, zone->free_pages);
-		movable_managed = gr_add_sat(movable_managed, zone->managed_pages);
+		movable_free = gr_add_sat(movable_free, host->zones[i].free_pages);
+		movable_managed = gr_add_sat(movable_managed, host->zones[i].managed_pages);
 	}
-	available = gr_sub_floor(host->mem_available_bytes, gr_mul_sat(movable_free, base));
-	available = gr_add_sat(available, gr_mul_sat(percpu, base));
-	return gr_min_u64(available, gr_sub_floor(host->mem_total_bytes,
-						  gr_mul_sat(movable_managed, base)));
+	return gr_min_u64(gr_sub_floor(host->mem_available_bytes, gr_mul_sat(movable_free, base)),
+			  gr_sub_floor(host->mem_total_bytes, gr_mul_sat(movable_managed, base)));
 }
 
 /* What can be taken without touching the kernel's part. */

@@ -38,10 +38,14 @@ static uint64_t part_of(uint64_t pages, uint64_t part, uint64_t whole)
 	return (uint64_t)((unsigned __int128)pages * part / whole);
 }
 
+/* With its name and its inode a dentry takes up to a quarter of a page. */
+#define DENTRIES_IN_PAGE 4
+#define STAYS_PART 50
+
 /*
  * Slab pages that go when caches are shrunk: of those that the kernel calls reclaimable the part that
- * unused dentries are of all, since dentries and what hangs on them are most of it. Where that is not
- * known, half.
+ * unused dentries are of all, but no more than these can fill. The rest is mostly the index of the page
+ * cache, which stays as long as any page of its file does, and longer. Where nothing is known, half.
  */
 static uint64_t slab_going(const struct gr_host *host, unsigned int node, uint64_t slab_pages)
 {
@@ -53,8 +57,9 @@ static uint64_t slab_going(const struct gr_host *host, unsigned int node, uint64
 	pages = gr_min_u64(slab_pages, one->slab_reclaimable_bytes / gr_base_page(host));
 	if (!host->dentries.known || !host->dentries.value)
 		return pages / 2;
-	return part_of(pages, gr_min_u64(host->dentries_unused, host->dentries.value),
-		       host->dentries.value);
+	pages = part_of(pages, gr_min_u64(host->dentries_unused, host->dentries.value),
+			host->dentries.value);
+	return gr_min_u64(pages, host->dentries_unused / DENTRIES_IN_PAGE);
 }
 
 static void add_room(const struct gr_host *host, const struct gr_survey_zone *from,
@@ -108,18 +113,31 @@ static uint64_t percpu_ranges(const struct gr_zone *zone, const struct gr_survey
 	return gr_min_u64(part_of(size->unflagged, percpu, size->unflagged_pages), percpu);
 }
 
-static void add_ranges(const struct gr_host *host, const struct gr_survey_zone *from,
-		       const struct gr_survey_size *size, struct supply *supply)
+/* Ranges with slab pages that lose all of them: the fewer there are, the more. Of gigantic ranges each
+ * page that stays spoils one, and some always stay. */
+static uint64_t slab_ranges(const struct gr_host *host, unsigned int node,
+			    const struct gr_survey_size *size, bool gigantic)
 {
-	uint64_t slab = 0;
+	uint64_t pages = size->in_slab.slab, going;
 
-	/* The fewer slab pages there are in these ranges, the more of them lose all. */
-	if (size->in_slab.slab)
-		slab = part_of(size->slab, slab_going(host, from->node, size->in_slab.slab),
-			       size->in_slab.slab);
+	if (!pages)
+		return 0;
+	going = slab_going(host, node, pages);
+	if (!gigantic)
+		return part_of(size->slab, going, pages);
+	going = gr_min_u64(going, pages - pages / STAYS_PART);
+	return gr_sub_floor(size->slab, pages - going);
+}
+
+static void add_ranges(const struct gr_host *host, const struct gr_survey_zone *from,
+		       const struct gr_survey_size *size, bool gigantic, struct supply *supply)
+{
 	supply->ready += size->free;
-	supply->ranges += size->free + size->movable + slab +
-			  percpu_ranges(&host->zones[from->zone], size);
+	supply->ranges += size->free + size->movable +
+			  slab_ranges(host, from->node, size, gigantic);
+	/* A whole gigantic range has no such luck. */
+	if (!gigantic)
+		supply->ranges += percpu_ranges(&host->zones[from->zone], size);
 }
 
 /* What may be given up, in base pages; used up from zone to zone. */
@@ -200,7 +218,7 @@ static void sum_up(const struct gr_host *host, uint64_t page_size, int node, str
 			sum->spoiled += size ? size->spoiled : 0;
 			continue;
 		}
-		add_ranges(host, zone, size, &supply);
+		add_ranges(host, zone, size, gigantic, &supply);
 		if (!gigantic)
 			take_set_aside(host, zone, size, &supply);
 		sum->at_most += most(size, pages);

@@ -205,7 +205,7 @@ END
 
 @test "E01: too few pages, and why" {
 	take_pools
-	world 23 <<'END'
+	world 24 <<'END'
 pages /mnt/2M pagesize=2M
 pages /mnt/small pagesize=2M,size=32M
 qemu "${ram[@]}" "$(memfd 64M)"

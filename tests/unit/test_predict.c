@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "host/survey.h"
+#include "lease/hope.h"
 #include "plan/scope.h"
 #include "plan_world.h"
 
@@ -257,11 +258,13 @@ static void test_gigantic(void **state)
 	assert_int_equal(ask(s, GR_GIB, 0, NULL).by_ladder, 7);
 	s->zones[1].pages.free = 2 * P1G;
 	assert_int_equal(ask(s, GR_GIB, 0, NULL).by_ladder, 5);
-	/* Half of the slab that is reclaimable goes. */
-	s->sizes[0][1].in_slab.slab = 1000;
+	/* Half of the slab that is reclaimable goes, and what stays spoils a range each. */
+	s->sizes[0][1].in_slab.slab = 4;
 	s->zones[1].pages.free = 16 * P1G;
 	s->w->nodes[0].slab_reclaimable_bytes = GR_GIB;
 	assert_int_equal(ask(s, GR_GIB, 0, NULL).by_ladder, 7 + 2);
+	s->sizes[0][1].in_slab.slab = 1000;
+	assert_int_equal(ask(s, GR_GIB, 0, NULL).by_ladder, 7);
 	/* A sample without whole ranges leaves the estimate. */
 	s->sizes[0][1].known = false;
 	got = ask(s, GR_GIB, 0, NULL);
@@ -339,13 +342,39 @@ static void test_dentries(void **state)
 	s->zones[0].pages.slab = 20000;
 	s->w->nodes[0].slab_reclaimable_bytes = 20000 * 4096;
 	assert_int_equal(ask(s, M2, 0, NULL).by_ladder, 14384 + 500);
-	s->w->host.dentries = (struct gr_figure){ true, 400 };
-	s->w->host.dentries_unused = 300;
+	s->w->host.dentries = (struct gr_figure){ true, 400000 };
+	s->w->host.dentries_unused = 300000;
 	assert_int_equal(ask(s, M2, 0, NULL).by_ladder, 14384 + 750);
-	s->w->host.dentries_unused = 500; /* read while it changed */
+	s->w->host.dentries_unused = 500000; /* read while it changed */
 	assert_int_equal(ask(s, M2, 0, NULL).by_ladder, 15384);
+	/* Too few to be what fills the slab: 1,000 of 20,000 pages. */
+	s->w->host.dentries = (struct gr_figure){ true, 4000 };
+	s->w->host.dentries_unused = 4000;
+	assert_int_equal(ask(s, M2, 0, NULL).by_ladder, 14384 + 50);
 	s->w->host.dentries.value = 0;
 	assert_int_equal(ask(s, M2, 0, NULL).by_ladder, 14384 + 500);
+	free_survey(s);
+}
+
+/* Gigantic pages come of ranges that nothing spoils, and not out of ZONE_MOVABLE. */
+static void test_hope(void **state)
+{
+	struct surveyed *s = new_survey(2);
+
+	(void)state;
+	s->sizes[0][1].free = 2;
+	s->sizes[0][1].movable = 3;
+	s->sizes[1][1].free = s->sizes[1][1].movable = 0;
+	s->sizes[1][1].slab = s->sizes[1][1].kernel = 8;
+	assert_int_equal(gr_hope_in(&s->survey, 0, GR_GIB), 5);
+	assert_int_equal(gr_hope_in(&s->survey, 1, GR_GIB), 0);
+	assert_int_equal(gr_hope_in(&s->survey, -1, GR_GIB), 5);
+	s->zones[0].movable = true;
+	assert_int_equal(gr_hope_in(&s->survey, -1, GR_GIB), 0);
+	s->sizes[1][1].known = false;
+	assert_true(gr_hope_in(&s->survey, -1, GR_GIB) == UINT64_MAX);
+	s->survey.known = false;
+	assert_true(gr_hope_in(&s->survey, 0, GR_GIB) == UINT64_MAX);
 	free_survey(s);
 }
 
@@ -430,7 +459,7 @@ int main(void)
 		cmocka_unit_test(test_losses),	 cmocka_unit_test(test_floor_bound),
 		cmocka_unit_test(test_zones),	 cmocka_unit_test(test_gigantic),
 		cmocka_unit_test(test_percpu),	 cmocka_unit_test(test_without),
-		cmocka_unit_test(test_set_aside), cmocka_unit_test(test_dentries),
+		cmocka_unit_test(test_set_aside), cmocka_unit_test(test_dentries), cmocka_unit_test(test_hope),
 		cmocka_unit_test(test_newer_lists), cmocka_unit_test(test_random),
 	};
 

@@ -615,6 +615,7 @@ static void stale_leases(void **state)
 	struct gr_lease *lease = add_lease(s, "vm", GR_LEASE_HELD, 0, SMALL, 5);
 
 	set_pool(s, SMALL, 0, 5, 5, 0);
+	lease->keeper_pid = 4711;
 	for (size_t i = 0; i < GR_ARRAY_SIZE(cases); i++) {
 		lease->state = cases[i].state;
 		lease->expires_ns = cases[i].expires_ns;
@@ -625,6 +626,14 @@ static void stale_leases(void **state)
 		assert_says(finding(s, "GR516")->cause, cases[i].why);
 		assert_string_equal(finding(s, "GR516")->remedy, "guestram recover");
 	}
+	/* Somebody else starts its VM, as libvirt does: it only expires. */
+	lease->state = GR_LEASE_PENDING;
+	lease->keeper_pid = 0;
+	lease->expires_ns = 1001;
+	s->behind[0] = (struct gr_behind){ false, false };
+	assert_codes(s, "");
+	lease->expires_ns = 999;
+	assert_codes(s, "GR516");
 }
 
 static void debts(void **state)
