@@ -217,7 +217,6 @@ for p in json.load(sys.stdin)["pools"]:
 	"$GUESTRAM" reserve --external bats-ovs -m 8M -p 2M >/dev/null
 	refused "already" --external bats-ovs -m 8M -p 2M
 	refused "already" bats-ovs -m 8M -p 2M
-	run -2 "$GUESTRAM" doctor
 	run -2 "$GUESTRAM" doctor --ledger extra
 }
 

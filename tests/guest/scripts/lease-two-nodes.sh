@@ -29,6 +29,7 @@ expect() { # STORY WANTED
 	fi
 }
 hold() { # NODE PAGES
+	: >/root/holder.out # what an earlier one said does not count
 	/bin/holder "$1" "$2" 2M >/root/holder.out &
 	holders="$holders $!"
 	while ! grep -q ready /root/holder.out; do sleep 0.1; done

@@ -11,6 +11,7 @@ exec 2>/root/err
 
 node_file() { echo "/sys/devices/system/node/node$1/hugepages/$size/$2"; }
 hold() { # NODE PAGES
+	: >/root/holder.out # what an earlier one said does not count
 	/bin/holder "$1" "$2" 2M >/root/holder.out &
 	holders="$holders $!"
 	last=$!
