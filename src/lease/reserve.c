@@ -15,6 +15,7 @@
 #include "verify/verify.h"
 
 #define TRIMS_MAX 8
+#define TRIM_EXTRA_BYTES (UINT64_C(2) << 20)
 
 void gr_reserve_report_done(struct gr_reserve_report *report)
 {
@@ -59,16 +60,18 @@ static int check_free_name(struct gr_ledger *ledger, const char *name, struct gr
 }
 
 /*
- * Of what was got, as much goes back as the floor lacks: allowed where less is enough. @extra: pages
- * beyond that, since the lists of CPUs, which no figure of free memory counts, keep some.
+ * Of what was got, as much goes back as the floor lacks: allowed where less is enough. @extra_bytes:
+ * beyond that, since the lists of CPUs, which no figure of free memory counts, keep some; no page
+ * as large as that lies in them.
  */
-static int trim(struct gr_ledger *ledger, struct gr_lease *lease, uint64_t extra, uint64_t *lack,
+static int trim(struct gr_ledger *ledger, struct gr_lease *lease, uint64_t extra_bytes, uint64_t *lack,
 		uint64_t *ret_pages, struct gr_error *err)
 {
 	for (size_t i = lease->grant_count; i > 0 && *lack; i--) {
 		struct gr_lease_grant *grant = &lease->grants[i - 1];
 		uint64_t pages = gr_min_u64(grant->pages,
-					    gr_div_up(*lack, grant->page_size_bytes) + extra);
+					    gr_div_up(*lack, grant->page_size_bytes) +
+						    extra_bytes / grant->page_size_bytes);
 		int r;
 
 		if (!pages)
@@ -108,7 +111,7 @@ static int trim_to_floor(struct gr_ledger *ledger, struct gr_lease *lease,
 		lack = gr_floor_lack(host, floor);
 		if (!lack)
 			return gr_floor_check(host, floor, -1, 0, err);
-		r = trim(ledger, lease, UINT64_C(1) << i, &lack, &report->short_pages, err);
+		r = trim(ledger, lease, TRIM_EXTRA_BYTES << i, &lack, &report->short_pages, err);
 		if (r < 0)
 			return r;
 	}

@@ -99,19 +99,54 @@ static uint64_t fill_bytes(const struct gr_climb *climb, const struct gr_host *h
 
 struct limits {
 	struct gr_climb *climb;
-	uint64_t keep_free_bytes;
+	int node;
+	uint64_t keep_free_bytes, keep_node_bytes;
+	uint64_t end_ns;
 };
 
-/* Others may take memory while we do. */
+/* Free memory of a node; without nodes that of the host. */
+static uint64_t node_free_bytes(const struct gr_root *root, int node)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[64] = "proc/meminfo";
+	const char *line;
+
+	if (node >= 0)
+		snprintf(path, sizeof(path), "sys/devices/system/node/node%d/meminfo", node);
+	if (gr_root_read(root, path, &text, NULL, NULL) < 0)
+		return 0;
+	line = strstr(text, "MemFree:");
+	return line ? strtoull(line + 8, NULL, 10) * 1024 : 0;
+}
+
+/* Others may take memory while we do, here or anywhere. */
 static bool go_on(void *data)
 {
 	struct limits *limits = data;
+	const struct gr_root *root = limits->climb->ledger->root;
 	struct gr_price now;
 
-	if (gr_climb_stopped(limits->climb))
+	if (gr_climb_stopped(limits->climb) || gr_now_ns() > limits->end_ns)
 		return false;
-	gr_price_read(limits->climb->ledger->root, &now);
-	return now.known && now.free_bytes > limits->keep_free_bytes;
+	gr_price_read(root, &now);
+	return now.known && now.free_bytes > limits->keep_free_bytes &&
+	       node_free_bytes(root, limits->node) > limits->keep_node_bytes;
+}
+
+/* Where all that is mapped is charged at once, a large mapping starves everybody else. */
+static bool charges_mappings(const struct gr_root *root)
+{
+	uint64_t mode;
+
+	return gr_root_read_u64(root, "proc/sys/vm/overcommit_memory", &mode, NULL) >= 0 && mode == 2;
+}
+
+/* No more than a quarter of the time that is left: other rungs want some. */
+static uint64_t end_of_fill(const struct gr_climb *climb)
+{
+	uint64_t now = gr_now_ns();
+
+	return now + gr_sub_floor(climb->start_ns + climb->budget.timeout_ns, now) / 4;
 }
 
 int gr_retype(struct gr_climb *climb, struct gr_lease_grant *grant, const struct gr_look *look,
@@ -120,15 +155,18 @@ int gr_retype(struct gr_climb *climb, struct gr_lease_grant *grant, const struct
 	_cleanup_host_ struct gr_host *host = NULL;
 	char before_text[GR_TEXT_MAX], after_text[GR_TEXT_MAX];
 	uint64_t bytes, before, after, all;
-	struct limits limits = { .climb = climb };
+	struct limits limits = { .climb = climb, .node = look->node,
+				 .end_ns = end_of_fill(climb) };
 	int r = gr_host_read(climb->ledger->root, GR_READ_POOLS | GR_READ_CGROUPS, &host, err);
 
 	if (r < 0)
 		return r;
 	bytes = fill_bytes(climb, host, look->node);
-	if (!bytes)
+	if (!bytes || charges_mappings(climb->ledger->root))
 		return 0;
 	limits.keep_free_bytes = gr_sub_floor(host->mem_free_bytes, bytes);
+	limits.keep_node_bytes = gr_sub_floor(
+		node_free_bytes(climb->ledger->root, look->node), bytes);
 	before = marked_bytes(climb, host, look->node, &all);
 	gr_bound_fill(climb->ledger->root, look->node, bytes, go_on, &limits);
 	after = marked_bytes(climb, host, look->node, &all);

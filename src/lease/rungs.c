@@ -145,7 +145,12 @@ static void shrink_slabs(const struct gr_root *root)
 static int shrink(struct gr_climb *climb, struct gr_lease_grant *grant,
 		  const struct gr_look *look, struct gr_rung *rung, struct gr_error *err)
 {
-	bool drop = look->slab_bytes <= look->cache_left_bytes;
+	uint64_t slab_bytes = 0; /* of all nodes: the kernel knows no other way */
+	bool drop;
+
+	for (size_t i = 0; i < look->host->node_count; i++)
+		slab_bytes += look->host->nodes[i].slab_reclaimable_bytes;
+	drop = slab_bytes <= look->cache_left_bytes;
 
 	for (int i = 0; i < SLAB_PASSES && !gr_climb_stopped(climb); i++) {
 		if (drop)
@@ -171,7 +176,9 @@ static int swap_out(struct gr_climb *climb, struct gr_lease_grant *grant,
 {
 	uint64_t bytes = reclaim_bytes(look, UINT64_MAX, swappable(look));
 
-	if (reclaim(climb, look, bytes, " swappiness=200") == -EINVAL)
+	/* Where the kernel cannot prefer swap it takes of both, which the cache's budget may allow. */
+	if (reclaim(climb, look, bytes, " swappiness=200") == -EINVAL &&
+	    gr_min_u64(bytes, look->file_bytes) <= look->cache_left_bytes)
 		reclaim(climb, look, bytes, "");
 	return gr_rung_compact(climb, grant, look, rung, err);
 }

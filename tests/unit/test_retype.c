@@ -201,6 +201,14 @@ static void leaves_the_floor(void **state)
 	assert_int_equal(gr_retype(&s.climb, NULL, &s.look, &s.rung, NULL), 0);
 	assert_int_equal(filled, 0);
 	assert_null(s.rung.note);
+	/* Nor where what is mapped is charged at once. */
+	s.options.floor.keep_free_bytes = 1;
+	temp_root_put(dir, "proc/sys/vm/overcommit_memory", "2\n");
+	assert_int_equal(gr_retype(&s.climb, NULL, &s.look, &s.rung, NULL), 0);
+	assert_int_equal(filled, 0);
+	temp_root_put(dir, "proc/sys/vm/overcommit_memory", "1\n");
+	assert_int_equal(gr_retype(&s.climb, NULL, &s.look, &s.rung, NULL), 0);
+	assert_true(filled > 0);
 	end_scene(&s);
 }
 
