@@ -240,11 +240,24 @@ codes_of() {
 	[ "$(wc -l <"$BATS_TEST_TMPDIR/source")" -gt 70 ]
 	grep '^\*GR[0-9]' man/guestram-doctor.7.scd | grep -oE 'GR[0-9]{3}' | sort -u >"$BATS_TEST_TMPDIR/man"
 	codes_of src/*/*.[ch] | diff - "$BATS_TEST_TMPDIR/man"
+	# Comments name no other code, and no code is explained twice.
+	grep -ohE '\bGR[0-9]{3}\b' src/*/*.[ch] | sort -u | diff - "$BATS_TEST_TMPDIR/man"
+	grep '^\*GR[0-9]' man/guestram-doctor.7.scd | grep -oE 'GR[0-9]{3}' | sort | diff - "$BATS_TEST_TMPDIR/man"
 	cat tests/unit/test_doctor_*.c tests/unit/test_reconcile.c tests/bats/ledger.bats tests/bats/doctor.bats \
 		>"$BATS_TEST_TMPDIR/tests"
 	while read -r code; do
 		grep -q "$code" "$BATS_TEST_TMPDIR/tests" || { echo "$code is in no test"; return 1; }
 	done <"$BATS_TEST_TMPDIR/source"
+}
+
+@test "codes of plans: the exit status in the source, its comment and guestram-doctor(7), the same" {
+	sed -n 's/.*{ "\(GR2[0-9]*\)", true }.*/\1 2/p; s/.*{ "\(GR2[0-9]*\)", false }.*/\1 3/p' \
+		src/plan/problems.c >"$BATS_TEST_TMPDIR/source"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/source")" -ge 16 ]
+	sed -n 's/^ \*   \(GR2[0-9]*\)  \([0-9]\) .*/\1 \2/p' src/plan/problems.h |
+		diff "$BATS_TEST_TMPDIR/source" -
+	sed -n 's/^\*\(GR2[0-9]*\)\* (exit \([0-9]\))$/\1 \2/p' man/guestram-doctor.7.scd |
+		diff "$BATS_TEST_TMPDIR/source" -
 }
 
 @test "every row of the table of messages is in docs/doctor.md" {
