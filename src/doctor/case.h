@@ -92,8 +92,8 @@ void gr_controller_prefix(uint64_t page_size_bytes, char buf[GR_TEXT_MAX]);
 	X(gr_cause_mount_mode) X(gr_cause_label) X(gr_cause_not_hugetlbfs) X(gr_cause_no_path) \
 	X(gr_cause_ordinary_pages) \
 	/* causes_shape.c */ \
-	X(gr_cause_misaligned) X(gr_cause_rounded) X(gr_cause_notes) X(gr_cause_unreserved) \
-	X(gr_cause_balloon) \
+	X(gr_cause_misaligned) X(gr_cause_split_zone) X(gr_cause_rounded) X(gr_cause_notes) \
+	X(gr_cause_unreserved) X(gr_cause_balloon) \
 	/* causes_memory.c */ \
 	X(gr_cause_commit) X(gr_cause_address_space) X(gr_cause_host_short) \
 	X(gr_cause_kernel_contiguous) X(gr_cause_tmpfs) X(gr_cause_poison) X(gr_cause_floor) \

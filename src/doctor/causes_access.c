@@ -43,8 +43,10 @@ static bool refuse(struct gr_case *c, const struct gr_mount *mount, const char *
 	gr_diagnose_evidence(c->found, "mode %04o, owner %u:%u; %s is %u:%u", place->mode & 07777,
 			     place->uid, place->gid, user->name, user->uid, user->gid);
 	if (*below)
-		gr_diagnose_remedy(c->found, "chmod a+x %s; libvirt made it under a strict umask",
-				   path);
+		gr_diagnose_remedy(c->found,
+				   "chmod a+x %s/libvirt %s/libvirt/qemu; libvirt made them under "
+				   "a strict umask",
+				   mount->path, mount->path);
 	else
 		gr_diagnose_remedy(c->found,
 				   "mount it with gid=%u,mode=1770 (or mode=1777), restart the "
@@ -84,7 +86,8 @@ enum gr_verdict gr_cause_mount_mode(struct gr_case *c)
 		if (mount ? mount != &c->ev->host->mounts[i] :
 			    c->intent->known && !uses_mount(c, &c->ev->host->mounts[i]))
 			continue;
-		for (size_t k = 0; k < GR_ARRAY_SIZE(below); k++) {
+		/* Libvirt lets everybody pass the mount itself (0711) before each start. */
+		for (size_t k = c->line ? 0 : 1; k < GR_ARRAY_SIZE(below); k++) {
 			if (refuse(c, &c->ev->host->mounts[i], below[k])) {
 				verdict = GR_CONFIRMED;
 				break;

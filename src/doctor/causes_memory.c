@@ -52,11 +52,11 @@ enum gr_verdict gr_cause_address_space(struct gr_case *c)
 	uint64_t bytes = gr_intent_bytes(c->intent);
 	char have[GR_TEXT_MAX], want[GR_TEXT_MAX];
 
-	if (!c->intent->pid)
-		return gr_unsure(c, "a limit on address space (ulimit -v)",
-				 "/proc/PID/limits of whoever starts the VM (--pid)");
 	if (!limit->known || limit->value > bytes)
-		return GR_EXCLUDED;
+		return c->ev->process.own || !c->intent->pid ?
+			       gr_unsure(c, "a limit on address space (ulimit -v)",
+					 "/proc/PID/limits of whoever starts the VM (--pid)") :
+			       GR_EXCLUDED;
 	gr_diagnose(c->found, "GR162", GR_ERROR,
 		    "the limit on address space is below the VM's memory");
 	gr_diagnose_evidence(c->found, "Max address space %s, the VM wants %s",

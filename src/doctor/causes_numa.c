@@ -167,7 +167,7 @@ enum gr_verdict gr_cause_mbind(struct gr_case *c)
 {
 	const struct gr_vm_process *process = &c->ev->process;
 
-	if (!process->seccomp.known)
+	if (!process->seccomp.known || (process->own && process->seccomp.value != 2))
 		return gr_unsure(c, "seccomp, or a missing CAP_SYS_NICE in a container",
 				 "Seccomp and CapEff in /proc/PID/status (--pid)");
 	if (process->seccomp.value != 2)

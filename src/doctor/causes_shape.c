@@ -8,6 +8,7 @@
 
 #include "base/util.h"
 #include "doctor/case.h"
+#include "plan/scope.h"
 
 static bool noted(const struct gr_case *c, const char *code)
 {
@@ -78,6 +79,43 @@ enum gr_verdict gr_cause_misaligned(struct gr_case *c)
 		return GR_CONFIRMED;
 	}
 	return verdict;
+}
+
+#define CH_HOLE (3 * GR_GIB)
+
+/*
+ * Cloud Hypervisor lays zones one behind the other and goes on above 4 GiB from 3 GiB on, so that a
+ * zone in between becomes two memfds, each of which has to be whole pages. Aligned as it is, its
+ * start is what is wrong.
+ */
+enum gr_verdict gr_cause_split_zone(struct gr_case *c)
+{
+	uint64_t start = 0;
+
+	if (!c->intent->vmm || strcmp(c->intent->vmm, "Cloud Hypervisor") != 0)
+		return GR_EXCLUDED;
+	for (size_t i = 0; i < c->intent->ask_count && start < CH_HOLE; i++) {
+		const struct gr_ask *ask = &c->intent->asks[i];
+		uint64_t page = ask->page_size_bytes, below = CH_HOLE - start;
+		char size[GR_TEXT_MAX], have[GR_TEXT_MAX];
+
+		start = gr_add_sat(start, ask->bytes);
+		if (ask->kind != GR_ASK_MEMFD || !page || ask->bytes % page || start <= CH_HOLE ||
+		    below % page == 0)
+			continue;
+		gr_diagnose(c->found, "GR150", GR_ERROR,
+			    "%s is split at 3 GiB, and its parts are no multiples of the page size "
+			    "%s",
+			    ask->what, gr_size_text(page, size));
+		gr_diagnose_evidence(c->found,
+				     "%s of it lie below 3 GiB, behind the zones before it",
+				     gr_size_text(below, have));
+		gr_diagnose_remedy(c->found,
+				   "put it first, or make the zones before it whole pages "
+				   "of that size");
+		return GR_CONFIRMED;
+	}
+	return GR_EXCLUDED;
 }
 
 /* A file is rounded up to whole pages, without a word. */

@@ -16,19 +16,20 @@
 
 /* Shape, page size, files, pools, nodes, cgroups, what can be had, the floor, pinning. */
 static const gr_cause_fn steps[] = {
-	gr_cause_notes,		gr_cause_misaligned,   gr_cause_rounded,
-	gr_cause_page_size,	gr_cause_no_mount,     gr_cause_disabled,
-	gr_cause_namespace,	gr_cause_mounted_late, gr_cause_mount_mode,
-	gr_cause_not_hugetlbfs, gr_cause_no_path,      gr_cause_ordinary_pages,
-	gr_cause_mount_quota,	gr_cause_hook_mode,    gr_cause_never_filled,
-	gr_cause_pool_small,	gr_cause_in_use,       gr_cause_promised,
-	gr_cause_other_size,	gr_cause_overcommit,   gr_cause_double_need,
-	gr_cause_unit_slip,	gr_cause_lost_update,  gr_cause_underflow,
-	gr_cause_bad_node,	gr_cause_node_short,   gr_cause_cpuset,
-	gr_cause_rsvd_limit,	gr_cause_fault_limit,  gr_cause_memory_limit,
-	gr_cause_partial,	gr_cause_gigantic,     gr_cause_floor,
-	gr_cause_host_short,	gr_cause_tmpfs,	       gr_cause_unreserved,
-	gr_cause_unpinnable,	gr_cause_memlock,      gr_cause_balloon,
+	gr_cause_notes,		 gr_cause_misaligned,	 gr_cause_rounded,
+	gr_cause_split_zone,	 gr_cause_page_size,	 gr_cause_no_mount,
+	gr_cause_disabled,	 gr_cause_namespace,	 gr_cause_mounted_late,
+	gr_cause_mount_mode,	 gr_cause_not_hugetlbfs, gr_cause_no_path,
+	gr_cause_ordinary_pages, gr_cause_mount_quota,	 gr_cause_hook_mode,
+	gr_cause_never_filled,	 gr_cause_pool_small,	 gr_cause_in_use,
+	gr_cause_promised,	 gr_cause_other_size,	 gr_cause_overcommit,
+	gr_cause_double_need,	 gr_cause_unit_slip,	 gr_cause_lost_update,
+	gr_cause_underflow,	 gr_cause_bad_node,	 gr_cause_node_short,
+	gr_cause_cpuset,	 gr_cause_rsvd_limit,	 gr_cause_fault_limit,
+	gr_cause_memory_limit,	 gr_cause_partial,	 gr_cause_gigantic,
+	gr_cause_floor,		 gr_cause_host_short,	 gr_cause_tmpfs,
+	gr_cause_unreserved,	 gr_cause_unpinnable,	 gr_cause_memlock,
+	gr_cause_balloon,
 };
 
 #define ASKED_MAX 128

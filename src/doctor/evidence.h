@@ -60,8 +60,11 @@ struct gr_vm_user {
 	struct gr_list groups; /* others it is in */
 };
 
-/* The VM's process, or the one that --pid names. */
+/* The VM's process, or the one that --pid names; else whoever asks, whose limits and filter a VM
+ * started from here would have. Of those only what refuses counts: it proves nothing if they do
+ * not. */
 struct gr_vm_process {
+	bool own;
 	enum gr_answer answer;				     /* of its limits */
 	struct gr_figure memlock_bytes, address_space_bytes; /* UINT64_MAX: unlimited */
 	struct gr_figure seccomp;

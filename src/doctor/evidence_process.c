@@ -26,21 +26,22 @@ void gr_limits_parse(const char *text, const char *row, struct gr_figure *ret)
 		ret->known = gr_parse_u64(word, &ret->value) >= 0;
 }
 
-static int read_limits(struct gr_evidence *ev, pid_t pid)
+/* @pid: a number, or "self" */
+static int read_limits(struct gr_evidence *ev, const char *pid)
 {
 	_cleanup_free_ char *limits = NULL, *status = NULL;
 	const char *caps;
 	char path[64];
 	int r;
 
-	snprintf(path, sizeof(path), "proc/%d/limits", (int)pid);
+	snprintf(path, sizeof(path), "proc/%s/limits", pid);
 	r = gr_root_read(ev->root, path, &limits, NULL, NULL);
 	ev->process.answer = gr_answer_of(r);
 	if (r >= 0) {
 		gr_limits_parse(limits, "Max locked memory", &ev->process.memlock_bytes);
 		gr_limits_parse(limits, "Max address space", &ev->process.address_space_bytes);
 	}
-	snprintf(path, sizeof(path), "proc/%d/status", (int)pid);
+	snprintf(path, sizeof(path), "proc/%s/status", pid);
 	if (r == -ENOMEM || gr_root_read(ev->root, path, &status, NULL, NULL) < 0)
 		return r == -ENOMEM ? r : 0;
 	gr_counter_parse(status, "Seccomp", &ev->process.seccomp);
@@ -76,11 +77,12 @@ static int take_cgroups(struct gr_evidence *ev, const char *text)
 int gr_evidence_process(struct gr_evidence *ev, const struct gr_intent *intent)
 {
 	_cleanup_free_ char *text = NULL;
-	char path[64] = "proc/self/cgroup";
+	char path[64] = "proc/self/cgroup", pid[16];
 	int r;
 
 	if (intent->pid) {
-		r = read_limits(ev, intent->pid);
+		snprintf(pid, sizeof(pid), "%d", (int)intent->pid);
+		r = read_limits(ev, pid);
 		if (r < 0)
 			return r;
 		snprintf(path, sizeof(path), "proc/%d/cgroup", (int)intent->pid);
@@ -91,6 +93,14 @@ int gr_evidence_process(struct gr_evidence *ev, const struct gr_intent *intent)
 							"2:cpuset:/machine.slice\n"
 							"3:memory:/machine.slice\n") :
 				       -ENOMEM;
+	} else {
+		ev->process.own = true;
+		r = read_limits(ev, "self");
+		if (r < 0)
+			return r;
+		/* Whoever looks at a VM is rarely allowed to lock memory: that says nothing of it.
+		 */
+		ev->process.memlock_bytes.known = false;
 	}
 	r = gr_root_read(ev->root, path, &text, NULL, NULL);
 	if (r < 0)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * What the kernel says at boot, and Proxmox, hook scripts, DPDK and Firecracker: words that mean one
- * thing each. They are tried behind those of messages.c.
+ * What the kernel says at boot, and Proxmox, hook scripts, DPDK and Firecracker: words that mean
+ * one thing each. They are tried behind those of messages.c.
  */
 #include "doctor/messages.h"
 
@@ -45,8 +45,12 @@ const struct gr_message gr_other_messages[] = {
 		    "nodes, leave the node out" },
 	{ .row = "E20",
 	  .patterns = { "hugepage allocation failed" },
-	  .causes = { gr_cause_partial, gr_cause_pool_small, gr_cause_never_filled,
-		      gr_cause_floor } },
+	  .causes = { gr_cause_gigantic, gr_cause_floor },
+	  .code = "GR107",
+	  .severity = GR_ERROR,
+	  .cause = "Proxmox adds the pages itself at the start of a VM, and the kernel gave fewer",
+	  .remedy = "memory is fragmented: guestram reserve climbs further than a plain write; or "
+		    "smaller pages, or pages from boot on with keephugepages" },
 	{ .row = "E20",
 	  .patterns = { "your system doesn't support hugepages of",
 			"more than 1 hostnode value in numa node is not supported" },
@@ -88,6 +92,12 @@ const struct gr_message gr_other_messages[] = {
 	  .severity = GR_ERROR,
 	  .cause = "guests of s390 cannot have pages of 2 GiB, old machine types none",
 	  .remedy = "pages of 1M, a newer machine type" },
+	{ .row = "E23",
+	  .patterns = { "NUMA is not supported by this machine-type" },
+	  .code = "GR160",
+	  .severity = GR_ERROR,
+	  .cause = "this machine type has no cells, which huge pages from memfd may ask for (s390)",
+	  .remedy = "huge pages from a file: leave <source type='memfd'/> and <numa> out" },
 	{ .row = "E24",
 	  .patterns = { "No free hugepages reported in hugepages-#kB",
 			"but no mounted hugetlbfs found for that size",

@@ -208,16 +208,17 @@ real() {
 	# E11
 	real -m 64M -mem-path /dev/none/x
 	grep -q '"code": *"GR140"' "$OUT"
-	# E15
+	# E15 c
 	real -m 900T
 	grep -qE 'GR163|GR161' "$OUT"
-	# E04
+	# E04 b
 	real -m 64M -machine memory-backend=a \
 		-object memory-backend-ram,id=a,size=64M,policy=bind,host-nodes=63
 	grep -q 'host node 63' "$OUT"
 	run ! grep -q GR192 "$OUT"
 }
 
+# E02 c
 @test "real QEMU on a tmpfs that is too small" {
 	must_root
 	command -v qemu-system-x86_64 >/dev/null || must_run "qemu-system-x86_64 is there"
@@ -264,4 +265,16 @@ codes_of() {
 	grep -o '^| E[0-9][0-9]' docs/doctor.md | grep -o 'E[0-9]*' | sort -u >"$BATS_TEST_TMPDIR/doc"
 	grep -o '\.row = "E[0-9]*"' src/doctor/messages*.c | grep -o 'E[0-9]*' | sort -u |
 		diff - "$BATS_TEST_TMPDIR/doc"
+}
+
+@test "what docs/doctor.md says is reproduced is in a test by its name, and the numbers are right" {
+	awk -F'|' '/^\| E[0-9]/ { gsub(/ /, "", $2); n = split($5, cause, " ")
+		for (i = 1; i <= n; i++) if (cause[i] ~ /^[a-z]$/) print $2, cause[i] }' docs/doctor.md |
+		sort >"$BATS_TEST_TMPDIR/doc"
+	{ grep -ohE '(first|wrong) "E[0-9]{2} [a-z]"' tests/bats/doctor_real.bats tests/guest/scripts/doctor.sh
+		grep -oE '^	*# E[0-9]{2} [a-z]$' tests/bats/doctor.bats; } |
+		grep -oE 'E[0-9]{2} [a-z]' | grep -v '^E16' | sort -u | diff "$BATS_TEST_TMPDIR/doc" -
+	grep -q "^- \*\*$(cut -c1-3 "$BATS_TEST_TMPDIR/doc" | sort -u | wc -l) rows reproduced\*\*, with $(
+		wc -l <"$BATS_TEST_TMPDIR/doc") causes" docs/doctor.md
+	grep -q "^$(grep -c '^| E' docs/doctor.md) groups" docs/doctor.md
 }

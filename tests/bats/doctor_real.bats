@@ -17,10 +17,12 @@ setup() {
 	[ -d "$POOL2M" ] || must_run "there are pages of 2 MiB"
 	before=
 	cgroup=
+	enabled=
 }
 
 teardown() {
 	[ -z "$cgroup" ] || rmdir "$cgroup"
+	[ -z "$enabled" ] || echo -hugetlb >"$enabled"
 	[ -z "$before" ] || restore
 }
 
@@ -59,7 +61,10 @@ a_cgroup() {
 	local top=/sys/fs/cgroup/unified
 	[ -d $top ] || top=/sys/fs/cgroup
 	grep -qw hugetlb $top/cgroup.controllers || must_run "version 2 has the hugetlb controller"
-	echo +hugetlb >$top/cgroup.subtree_control
+	if ! grep -qw hugetlb $top/cgroup.subtree_control; then
+		echo +hugetlb >$top/cgroup.subtree_control
+		enabled=$top/cgroup.subtree_control
+	fi
 	cgroup=$top/guestram-doctor-$$
 	mkdir "$cgroup"
 	export cgroup
@@ -71,7 +76,7 @@ needs_libvirt() {
 
 @test "E06, E07: mounts that libvirt does not find" {
 	needs_libvirt
-	world 15 <<'END'
+	world 16 <<'END'
 gone='Unable to find any usable hugetlbfs mount for'
 none='hugetlbfs filesystem is not mounted or disabled by administrator config'
 page() { ram "<hugepages><page size='$1' unit='KiB'/></hugepages>"; }
@@ -120,6 +125,16 @@ first "E07 c" GR132 --domain /mnt/d.xml
 conf 'hugetlbfs_mount = [ "/mnt/1G", "/mnt/2M" ]'
 start_daemon
 never "E07 c" GR132 --domain /mnt/d.xml
+
+# One empty name: this libvirt does not come up.
+conf 'hugetlbfs_mount = ""'
+if ! start_daemon >/dev/null && grep -q "cannot determine filesystem for ''" /var/log/libvirt/daemon; then
+	cp /var/log/libvirt/daemon /mnt/words
+	words='cannot determine filesystem'
+	first "E07 d" GR132
+else
+	echo "ok E07 d is not tried: this libvirt takes an empty name"
+fi
 
 # Mounted without a size, it is the default one's.
 conf
@@ -332,4 +347,204 @@ runs
 ask never "E17 a" GR152
 end_vm
 END
+}
+
+@test "E03, E04, E10 to E16: refused binding, paths, sizes and limits" {
+	take_pools
+	helper refuse
+	export refuse=$BATS_FILE_TMPDIR/bin/refuse
+	world 20 <<'END'
+file() { echo "memory-backend-file,id=a,size=$2,share=on,mem-path=$1"; }
+pages /mnt/2M pagesize=2M,mode=0700
+pool 40
+
+# A filter against mbind(): seen from inside, and on a VM that runs under it.
+bind='cannot bind memory to host NUMA nodes'
+qemu "${ram[@]}" memory-backend-ram,id=a,size=64M,policy=bind,host-nodes=0
+dies "$bind: Operation not permitted" "$refuse" mbind
+within=("$refuse" mbind)
+ask first "E03 a" GR124
+within=()
+ask never "E03 a" GR124
+qemu "${ram[@]}" memory-backend-ram,id=a,size=64M
+runs "$refuse" mbind
+first "E03 a" GR124 --pid "$vm"
+end_vm
+runs
+never "E03 a" GR124 --pid "$vm"
+end_vm
+qemu -m 33M -machine memory-backend=a -object "$(file /mnt/2M 33M),policy=bind,host-nodes=0"
+dies "$bind: Invalid argument"
+ask first "E04 a" GR150
+qemu -m 34M -machine memory-backend=a -object "$(file /mnt/2M 34M),policy=bind,host-nodes=0"
+ask never "E04 a" GR150
+runs
+end_vm
+
+# Paths: not for this user, absent, no hugetlbfs.
+qemu "${ram[@]}" "$(file /mnt/2M 64M)"
+nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+dies "can't open backing store /mnt/2M for guest RAM: Permission denied" "${nobody[@]}"
+ask first "E10 a" GR136
+chmod 1777 /mnt/2M
+ask never "E10 a" GR136
+runs "${nobody[@]}"
+end_vm
+qemu -m 64M -mem-path /mnt/none/x
+dies "can't open backing store /mnt/none/x for guest RAM: No such file or directory"
+ask first "E11 b" GR140
+mkdir /mnt/none
+echo >/mnt/none/x
+ask never "E11 b" GR140
+mkdir /mnt/hugepages
+qemu -m 64M -mem-path /mnt/hugepages
+runs
+echo >/mnt/words
+words=.
+first "E12 a" "GR139 GR141" --pid "$vm"
+end_vm
+pages /mnt/hugepages pagesize=2M
+runs
+never "E12 a" GR141 --pid "$vm"
+end_vm
+
+# Sizes.
+qemu -m 3M -machine memory-backend=a -object "$(memfd 3M)"
+dies "failed to resize memfd to 3145728: Invalid argument"
+ask first "E13 a" GR406
+qemu -m 4M -machine memory-backend=a -object "$(memfd 4M)"
+ask never "E13 a" GR406
+qemu -m 64M -machine memory-backend=a -object \
+	memory-backend-memfd,id=a,hugetlb=on,hugetlbsize=4M,size=64M
+dies "failed to create memfd with flags 0x[0-9a-f]*: No such device"
+ask first "E13 b" GR133
+qemu -m 1M -mem-path /mnt/2M
+dies "memory size 0x100000 must be equal to or larger than page size 0x200000"
+ask first "E14 a" GR151
+qemu -m 2M -mem-path /mnt/2M
+words=.
+echo >/mnt/words
+ask never "E14 a" GR151
+
+# Limits of the process, and of the kernel itself: there only the words are real.
+limit=(prlimit --as=2000000000)
+qemu -m 4G
+dies "cannot set up guest memory 'pc.ram': Cannot allocate memory" "${limit[@]}"
+within=("${limit[@]}")
+ask first "E15 b" GR162
+within=()
+ask never "E15 b" GR162
+[ -c /dev/kvm ] || { echo "ok E16 a is not tried: no /dev/kvm" && exit 0; }
+qemu -m 64M -accel kvm
+dies "ioctl(KVM_CREATE_VM) failed: 12 Cannot allocate memory" "$refuse" kvm
+ask first "E16 a" "GR1[69][41]"
+END
+}
+
+@test "E10 b: what libvirt's QEMU may not enter" {
+	needs_libvirt
+	world 4 <<'END'
+export QEMU_USER=libvirt-qemu
+conf
+domain "$(ram '<hugepages/>')"
+# Of the mount itself nothing is said beforehand: libvirt lets everybody pass there before a start.
+pages /mnt/2M pagesize=2M,mode=0700
+echo >/mnt/words
+never "E10 a" GR136 --domain /mnt/d.xml
+start_daemon
+refused "unable to map backing store for guest RAM: Cannot allocate memory"
+never "E10 a" GR136 --domain /mnt/d.xml
+umount /mnt/2M
+# A daemon under a strict umask makes directories that nobody else may enter.
+pages /mnt/2M pagesize=2M,mode=1777
+umask 077
+start_daemon
+umask 022
+refused "can't open backing store /mnt/2M/libvirt/qemu/.* Permission denied"
+first "E10 b" GR137 --domain /mnt/d.xml
+chmod a+x /mnt/2M/libvirt /mnt/2M/libvirt/qemu
+never "E10 b" GR137 --domain /mnt/d.xml
+END
+}
+
+@test "E01 a by libvirt, from the log that it keeps" {
+	needs_libvirt
+	take_pools
+	world 3 <<'END'
+pages /mnt/2M pagesize=2M
+start_daemon
+domain "$(ram "<hugepages/>")"
+refused "$short"
+first "E01 a" GR101
+first "E01 a" GR101 --domain /mnt/d.xml
+pool 16
+never "E01 a" GR101 --domain /mnt/d.xml
+starts
+END
+}
+
+@test "E21, E25, E29: hooks, postcopy and virsh allocpages" {
+	needs_libvirt
+	take_pools
+	world 7 <<'END'
+words=.
+bash -c "echo '' >$p/nr_hugepages" >/mnt/words 2>&1 || :
+first "E21 a" GR172
+bash -c 'echo $(($MEMORY / 2048))' >/mnt/words 2>&1 || :
+first "E21 b" GR172
+
+# Between page sizes of 4 KiB and 2 MiB.
+tell() { python3 -c '
+import socket, sys, time
+monitor = socket.socket(socket.AF_UNIX)
+monitor.connect(sys.argv[1])
+for command in sys.argv[2:]:
+    monitor.sendall(command.encode() + b"\n")
+    time.sleep(0.3)' "$@"; }
+pool 40
+qemu "${ram[@]}" "$(memfd 64M)" -monitor unix:/mnt/to,server,nowait -incoming unix:/mnt/way
+"${argv[@]}" >/mnt/words 2>&1 </dev/null &
+to=$!
+qemu "${ram[@]}" memory-backend-ram,id=a,size=64M -monitor unix:/mnt/from,server,nowait
+runs
+tell /mnt/to "migrate_set_capability postcopy-ram on"
+tell /mnt/from "migrate_set_capability postcopy-ram on" "migrate -d unix:/mnt/way"
+timeout 30 tail --pid $to -f /dev/null
+words="Postcopy needs matching RAM page sizes"
+grep -q "$words" /mnt/words
+first "E25 a" GR158
+end_vm
+
+# The words are libvirt's; the pool that cannot grow is a file that rounds down what is written.
+start_daemon
+virsh -r -c qemu:///system allocpages --pagesize 2M --pagecount 1 >/mnt/words 2>&1 || :
+words="read only access prevents virNodeAllocPages"
+grep -q "$words" /mnt/words
+first "E29 b" GR175
+group=/sys/fs/cgroup/memory/guestram-doctor-$$
+mkdir $group || { echo "ok E29 a is not tried: no memory controller of version 1" && exit 0; }
+of_node=/sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages
+mount --bind $group/memory.limit_in_bytes $of_node
+vsh allocpages --pagesize 2M --pagecount 10000 --cellno 0 >/mnt/words 2>&1 || :
+umount $of_node
+rmdir $group
+words="Unable to allocate 10000 pages. Allocated only 8192"
+grep -q "$words" /mnt/words
+first "E29 a" GR175
+echo >/mnt/words
+for row in "E29 a" "E21 a"; do
+	never "$row" GR17
+done
+END
+}
+
+@test "E01 f, g, h, E02 a, E15 a, E22 a: in a test guest, whose memory may all be taken" {
+	run "$TESTS/guest/run" --kernel 6.1 --nodes 2 --mem 2G --timeout 280 \
+		--append "hugepagesz=2M hugepages=8 hugepagesz=2M hugepages=4 hugepagesz=3M hugepages=1" \
+		--add "$GUESTRAM:/bin/guestram" \
+		--add "$(command -v qemu-system-x86_64):/bin/qemu-system-x86_64" \
+		"$TESTS/guest/scripts/doctor.sh"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "$(grep -c '^ok E' <<<"$output")" -eq 12 ]
 }
