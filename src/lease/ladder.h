@@ -12,7 +12,6 @@ struct gr_price {
 	bool known;
 	uint64_t cache_bytes; /* page cache of files and devices, not shmem */
 	uint64_t swap_free_bytes;
-	uint64_t free_bytes;
 	uint64_t stalled_ns; /* PSI "some": how long tasks waited for memory since boot */
 };
 

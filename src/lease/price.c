@@ -50,7 +50,6 @@ void gr_price_read(const struct gr_root *root, struct gr_price *ret)
 		return;
 	ret->known = line_kib(text, "Cached:", &ret->cache_bytes) &&
 		     line_kib(text, "SwapFree:", &ret->swap_free_bytes);
-	line_kib(text, "MemFree:", &ret->free_bytes);
 	line_kib(text, "Buffers:", &buffers);
 	line_kib(text, "Shmem:", &shmem);
 	ret->cache_bytes = gr_sub_floor(ret->cache_bytes + buffers, shmem);

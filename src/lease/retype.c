@@ -34,14 +34,11 @@ static bool in_scope(const struct gr_zone *zone, int node)
 }
 
 /* Bytes in marked blocks, of the node; 0 where the kernel does not tell. */
-static uint64_t marked_bytes(const struct gr_climb *climb, struct gr_host *host, int node,
-			     uint64_t *ret_all)
+static uint64_t marked_bytes(const struct gr_host *host, int node, uint64_t *ret_all)
 {
 	uint64_t marked = 0, base = gr_base_page(host);
 
 	*ret_all = 0;
-	if (gr_host_block_types(climb->ledger->root, host) < 0)
-		return 0;
 	for (size_t i = 0; i < host->zone_count; i++) {
 		const struct gr_zone *zone = &host->zones[i];
 
@@ -59,7 +56,9 @@ bool gr_worth_retyping(const struct gr_climb *climb, const struct gr_look *look)
 
 	if (look->gigantic || look->free_bytes < 2 * look->page_size_bytes)
 		return false;
-	marked = marked_bytes(climb, look->host, look->node, &all);
+	if (gr_host_block_types(climb->ledger->root, look->host) < 0)
+		return false;
+	marked = marked_bytes(look->host, look->node, &all);
 	return marked > all / MARKED_PART;
 }
 
@@ -100,7 +99,7 @@ static uint64_t fill_bytes(const struct gr_climb *climb, const struct gr_host *h
 struct limits {
 	struct gr_climb *climb;
 	int node;
-	uint64_t keep_free_bytes, keep_node_bytes;
+	uint64_t keep_free_bytes;
 	uint64_t end_ns;
 };
 
@@ -119,18 +118,14 @@ static uint64_t node_free_bytes(const struct gr_root *root, int node)
 	return line ? strtoull(line + 8, NULL, 10) * 1024 : 0;
 }
 
-/* Others may take memory while we do, here or anywhere. */
+/* Others may take memory while we do. */
 static bool go_on(void *data)
 {
 	struct limits *limits = data;
-	const struct gr_root *root = limits->climb->ledger->root;
-	struct gr_price now;
 
-	if (gr_climb_stopped(limits->climb) || gr_now_ns() > limits->end_ns)
-		return false;
-	gr_price_read(root, &now);
-	return now.known && now.free_bytes > limits->keep_free_bytes &&
-	       node_free_bytes(root, limits->node) > limits->keep_node_bytes;
+	return !gr_climb_stopped(limits->climb) && gr_now_ns() <= limits->end_ns &&
+	       node_free_bytes(limits->climb->ledger->root, limits->node) >
+		       limits->keep_free_bytes;
 }
 
 /* Where all that is mapped is charged at once, a large mapping starves everybody else. */
@@ -164,12 +159,14 @@ int gr_retype(struct gr_climb *climb, struct gr_lease_grant *grant, const struct
 	bytes = fill_bytes(climb, host, look->node);
 	if (!bytes || charges_mappings(climb->ledger->root))
 		return 0;
-	limits.keep_free_bytes = gr_sub_floor(host->mem_free_bytes, bytes);
-	limits.keep_node_bytes = gr_sub_floor(
-		node_free_bytes(climb->ledger->root, look->node), bytes);
-	before = marked_bytes(climb, host, look->node, &all);
+	limits.keep_free_bytes =
+		gr_sub_floor(node_free_bytes(climb->ledger->root, look->node), bytes);
 	gr_bound_fill(climb->ledger->root, look->node, bytes, go_on, &limits);
-	after = marked_bytes(climb, host, look->node, &all);
+	/* As gr_worth_retyping() saw it. */
+	before = marked_bytes(look->host, look->node, &all);
+	if (gr_host_block_types(climb->ledger->root, host) < 0)
+		return gr_rung_compact(climb, grant, look, rung, err);
+	after = marked_bytes(host, look->node, &all);
 	if (gr_asprintf(&rung->note, "%s in blocks for unmovable memory before, %s after",
 			gr_size_text(before, before_text), gr_size_text(after, after_text)) < 0)
 		return gr_error_nomem(err);

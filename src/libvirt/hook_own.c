@@ -164,48 +164,44 @@ static int own_locked(struct gr_hook *hook, struct gr_ledger *ledger, pid_t pid,
 	return r;
 }
 
-int gr_hook_started(struct gr_hook *hook, struct gr_error *err)
+/* Gives the lease to the QEMU that runs. *@ret stays NULL for a domain that is not ours. */
+static int own_qemu(struct gr_hook *hook, uint64_t wait_ns, bool settle, pid_t *ret_pid,
+		    struct gr_lease **ret, struct gr_error *err)
 {
-	_cleanup_ledger_ struct gr_ledger *ledger = NULL;
-	_cleanup_lease_ struct gr_lease *lease = NULL;
-	pid_t pid;
+	_cleanup_ledger_ struct gr_ledger *ledger = NULL; /* closed here: others wait for it */
 	int r;
 
 	if (!hook->domain || (!hook->managed && !gr_hook_has_lease(hook)))
 		return 0;
-	r = find_qemu(hook, &pid, err);
+	r = find_qemu(hook, ret_pid, err);
 	if (r >= 0)
-		r = gr_hook_ledger(hook, gr_hook_timeout_ns(hook), &ledger, err);
+		r = gr_hook_ledger(hook, wait_ns, &ledger, err);
 	if (r >= 0)
-		r = own_locked(hook, ledger, pid, true, &lease, err);
-	if (r < 0) {
+		r = own_locked(hook, ledger, *ret_pid, settle, ret, err);
+	if (r < 0)
 		gr_hook_note(hook, "failed", NULL, "%.380s", err->message);
-		return r;
-	}
-	gr_ledger_close(gr_steal_ptr(ledger)); /* looking takes time, and others wait */
-	if (lease)
+	return r;
+}
+
+int gr_hook_started(struct gr_hook *hook, struct gr_error *err)
+{
+	_cleanup_lease_ struct gr_lease *lease = NULL;
+	pid_t pid;
+	int r = own_qemu(hook, gr_hook_timeout_ns(hook), true, &pid, &lease, err);
+
+	if (r >= 0 && lease)
 		gr_hook_prove(hook, lease, pid);
-	return 0;
+	return r < 0 ? r : 0;
 }
 
 /* No recovery before: it might give back what is about to have an owner. */
 int gr_hook_adopt(struct gr_hook *hook, struct gr_error *err)
 {
-	_cleanup_ledger_ struct gr_ledger *ledger = NULL;
 	_cleanup_lease_ struct gr_lease *lease = NULL;
 	pid_t pid;
-	int r;
+	int r = own_qemu(hook, ADOPT_WAITS_NS, false, &pid, &lease, err);
 
-	if (!hook->domain || (!hook->managed && !gr_hook_has_lease(hook)))
-		return 0;
-	r = find_qemu(hook, &pid, err);
-	if (r >= 0)
-		r = gr_hook_ledger(hook, ADOPT_WAITS_NS, &ledger, err);
-	if (r >= 0)
-		r = own_locked(hook, ledger, pid, false, &lease, err);
-	if (r < 0)
-		gr_hook_note(hook, "failed", NULL, "%.380s", err->message);
-	else if (lease)
+	if (r >= 0 && lease)
 		gr_hook_note(hook, "adopted", lease, "pid %d has its lease", (int)pid);
 	return r;
 }
